@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
+use super::asgi;
+use super::common::own::Own;
 use super::common::peer::{Peer, Setup};
 use super::common::run::{Run, run, shortened};
 use super::common::{Reception, Running};
@@ -24,12 +27,12 @@ pub(super) fn haproxy(behind: &Reception) -> Peer {
 }
 
 /// nghttpx in front of a server, in the clear.
-pub(super) fn nghttpx(behind: &Reception) -> Peer {
-    Setup::command(
+pub(super) fn nghttpx(behind: SocketAddr) -> Peer {
+    let nghttpx = Setup::command(
         "nghttpx --conf=/dev/null --workers=1 --frontend=@host@,@port@;no-tls --backend=@backend@",
-    )
-    .place("backend", behind.address().to_string().replace(':', ","))
-    .start()
+    );
+    let backend = behind.to_string().replace(':', ",");
+    nghttpx.place("backend", backend).start()
 }
 
 /// nginx, in the clear and without WebSockets.
@@ -37,8 +40,15 @@ pub(super) fn nginx() -> Peer {
     Setup::of("nginx-http2.conf").start()
 }
 
+/// The http2 of Node: the path says what becomes of a WebSocket.
+fn node() -> Peer {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets/node/http2.js");
+    let node = Setup::command("node @script@ @host@ @port@");
+    node.place("script", script.display()).start()
+}
+
 /// A scenario of one second with messages, against this address, with more lines of `[target]` and more below.
-fn scenario(url: &str, target: &str, rest: &str) -> String {
+pub(super) fn scenario(url: &str, target: &str, rest: &str) -> String {
     format!(
         r#"
         name = "http2"
@@ -58,15 +68,19 @@ fn scenario(url: &str, target: &str, rest: &str) -> String {
     )
 }
 
-/// Forty WebSockets, ten on each connection of one worker, all of which end in order.
+/// Forty WebSockets, so many on each connection of one worker, all of which end in order.
 #[track_caller]
-fn assert_spoken(url: &str, unended: u64) -> Run {
+pub(super) fn assert_spoken(url: &str, streams: u32, unended: u64) -> Run {
     let rest = "[gates]\npass = [\"ratio(messages.echoed / messages.sent) == 100%\"]";
-    let text = scenario(url, "streams_per_connection = 10\ninsecure = true", rest);
-    let text = match url.starts_with("wss") {
-        true => text,
-        false => text.replace("insecure = true", ""),
+    let trust = match url.starts_with("wss") {
+        true => "insecure = true",
+        false => "",
     };
+    let text = scenario(
+        url,
+        &format!("streams_per_connection = {streams}\n{trust}"),
+        rest,
+    );
     let text = text.replace("[load]", "[load]\nconnections = 40");
     let run = run(&text, &["--workers", "1"]);
     run.assert_passed();
@@ -78,10 +92,11 @@ fn assert_spoken(url: &str, unended: u64) -> Run {
         "{:?}",
         report.closes()
     );
-    assert_eq!(report.count("http2.carriers"), 4);
+    let carriers = u64::from(40u32.div_ceil(streams));
+    assert_eq!(report.count("http2.carriers"), carriers);
     assert_eq!(report.count("http2.carriers_lost"), 0);
     assert_eq!(report.count("http2.unended"), unended);
-    assert_eq!(report.json["agreed"]["http"]["2"], 4);
+    assert_eq!(report.json["agreed"]["http"]["2"], carriers);
     run
 }
 
@@ -93,8 +108,8 @@ fn haproxy_speaks_it_in_the_clear_and_under_tls() {
     let [clear, tls, ..] = haproxy.addresses() else {
         panic!("it has two addresses");
     };
-    assert_spoken(&format!("ws://{clear}/socket?room=1"), 0);
-    let run = assert_spoken(&format!("wss://{tls}/socket?room=1"), 0);
+    assert_spoken(&format!("ws://{clear}/socket?room=1"), 10, 0);
+    let run = assert_spoken(&format!("wss://{tls}/socket?room=1"), 10, 0);
     assert_eq!(run.report.count("tls.full"), 4);
     assert_eq!(run.report.json["agreed"]["tls.version"]["1.3"], 4);
     assert_eq!(run.report.json["agreed"]["http2.max_streams"]["100"], 4);
@@ -111,29 +126,23 @@ fn haproxy_speaks_it_in_the_clear_and_under_tls() {
 #[ignore = "needs nghttpx; run by scripts/test"]
 fn nghttpx_speaks_it() {
     let behind = Reception::open();
-    let nghttpx = nghttpx(&behind);
-    assert_spoken(&format!("ws://{}/", nghttpx.address()), 0);
+    let nghttpx = nghttpx(behind.address());
+    assert_spoken(&format!("ws://{}/", nghttpx.address()), 10, 0);
 }
 
 #[test]
 #[ignore = "needs Node; run by scripts/test"]
 fn node_speaks_it() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets/node/http2.js");
-    let node = Setup::command("node @script@ @host@ @port@");
-    let node = node.place("script", script.display()).start();
-    assert_spoken(&format!("ws://{}/", node.address()), 0);
+    let node = node();
+    assert_spoken(&format!("ws://{}/", node.address()), 10, 0);
 }
 
 /// It ends no stream after both Closes, so that the client does.
 #[test]
 #[ignore = "needs hypercorn; run by scripts/test"]
 fn hypercorn_speaks_it_and_leaves_the_end_to_the_client() {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets/python");
-    let hypercorn = Setup::command(
-        "@python@/.venv/bin/hypercorn --bind @listen@ --log-level critical @python@/hypercorn_echo:app",
-    );
-    let hypercorn = hypercorn.place("python", python.display()).start();
-    assert_spoken(&format!("ws://{}/", hypercorn.address()), 40);
+    let hypercorn = asgi::hypercorn();
+    assert_spoken(&format!("ws://{}/", hypercorn.address()), 10, 40);
 }
 
 #[test]
@@ -145,8 +154,96 @@ fn nginx_speaks_http2_without_websockets() {
     let text = scenario(&url, target, "").replace("[load]", "[load]\nconnections = 10");
     let run = run(&text, &["--workers", "1"]);
     assert_eq!(run.report.errors(), [("h2_no_websocket", 10)].into());
+    let rows = &run.report.connections;
+    assert!(rows.len() == 10 && rows.iter().all(|row| row["http"] == "2"));
     let told = &run.ended.stdout;
     assert!(told.contains("http = \"1.1\""), "{told}");
+}
+
+/// By ALPN another protocol is chosen, or none; and a port in the clear may be one of HTTP/1.1.
+#[test]
+#[ignore = "needs nginx and haproxy; run by scripts/test"]
+fn a_server_without_http2_is_told() {
+    let (own, behind) = (Own::new(), Reception::open());
+    let nginx = own.nginx(&behind, "").start();
+    let haproxy = Setup::of("haproxy-tls.cfg")
+        .file("server.pem", format!("{}{}", own.certificate, own.key))
+        .place("behind", behind.address())
+        .start();
+    for (url, cause, said) in [
+        (format!("wss://{}/", nginx.address()), "tls_alpn", "ALPN"),
+        (format!("wss://{}/", haproxy.address()), "tls_alpn", "ALPN"),
+        (
+            format!("ws://{}/", nginx.addresses()[1]),
+            "h2_error",
+            "HTTP/1.1 400 Bad Request",
+        ),
+    ] {
+        let trust = match cause {
+            "tls_alpn" => "insecure = true",
+            _ => "",
+        };
+        let more = format!("streams_per_connection = 5\n{trust}");
+        let text = scenario(&url, &more, "").replace("[load]", "[load]\nconnections = 10");
+        let run = run(&text, &["--workers", "1"]);
+        assert_eq!(run.report.errors(), [(cause, 10)].into(), "{url}");
+        let examples = run.report.examples(cause);
+        assert!(examples.contains(said), "{url}: {examples}");
+    }
+}
+
+/// How Node ends a stream, or refuses one, is told apart; its neighbours live on.
+#[test]
+#[ignore = "needs Node; run by scripts/test"]
+fn each_end_of_a_stream_has_its_cause() {
+    let node = node();
+    let ends = [
+        ("end", "eof", ""),
+        ("cancel", "reset", ""),
+        ("break", "h2_error", "RST_STREAM, INTERNAL_ERROR (2)"),
+        ("refuse", "h2_refused", "RST_STREAM, REFUSED_STREAM (7)"),
+        ("fail", "h2_error", "RST_STREAM, INTERNAL_ERROR (2)"),
+        ("status", "http_status", "HTTP/2 405"),
+    ];
+    let cohort = |name: &str| {
+        let url = format!("ws://{}/{name}", node.address());
+        format!("[[cohort]]\nname = \"{name}\"\nconnections = 4\ntarget.url = \"{url}\"\n")
+    };
+    let cohorts: String = ends.iter().map(|(name, ..)| cohort(name)).collect();
+    let url = format!("ws://{}/", node.address());
+    let text = scenario(
+        &url,
+        "streams_per_connection = 10",
+        &(cohorts + &cohort("whole")),
+    );
+    let run = run(&text, &["--workers", "1"]);
+    let report = &run.report;
+    for (name, cause, said) in ends {
+        let failed = report.total_of(name, &format!("errors.{cause}"));
+        assert_eq!(failed, 4, "{name}: {:?}", report.errors());
+        let examples = report.examples(cause);
+        assert!(examples.contains(said), "{name}: {examples}");
+    }
+    assert_eq!(report.total_of("whole", "closes.1000.local"), 4);
+    assert_eq!(report.count("http2.carriers_lost"), 0);
+}
+
+/// At the third stream of each connection Node wants no more there.
+#[test]
+#[ignore = "needs Node; run by scripts/test"]
+fn after_the_goaway_of_node_new_dials_take_another_connection() {
+    let node = node();
+    let url = format!("ws://{}/goaway", node.address());
+    let text = scenario(&url, "streams_per_connection = 10", "");
+    let text = text.replace("[load]", "[load]\nconnections = 12");
+    let text = text.replace("ramp_up = \"200ms\"", "ramp_up = \"1800ms\"");
+    let run = run(&text, &["--workers", "1"]);
+    run.assert_passed();
+    let report = &run.report;
+    assert_eq!(report.closes(), [("1000.local", 12)].into());
+    assert_eq!(report.count("http2.carriers"), 4);
+    assert_eq!(report.count("http2.goaways"), 4);
+    assert_eq!(report.count("http2.carriers_lost"), 0);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod common;
 
 mod addresses;
+mod apache;
+mod asgi;
 mod compression;
 mod http2;
 mod probe;

@@ -86,7 +86,7 @@ fn what_haproxy_offers_over_http2_is_told_and_can_be_taken() {
 #[ignore = "needs nghttpx; run by scripts/test"]
 fn a_probe_over_http2_in_the_clear_writes_a_scenario_of_it() {
     let behind = Reception::open();
-    let nghttpx = nghttpx(&behind);
+    let nghttpx = nghttpx(behind.address());
     let found = found_with(&format!("ws://{}/", nghttpx.address()), &["--http2", "10"]);
     let offered = json!({ "websockets": { "max_streams": 100 } });
     assert_eq!(found["offers"]["http2"], offered);

@@ -1,4 +1,4 @@
-"""Echoes messages in hypercorn, over HTTP/1.1 and HTTP/2."""
+"""Echoes messages in a server of ASGI."""
 
 
 async def app(scope, receive, send):
