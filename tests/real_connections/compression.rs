@@ -1,12 +1,22 @@
-//! permessage-deflate with others: `ws` of Node, `websockets` of Python, and aiohttp. Bytes come back equal, whatever their
-//! length and however they are compressed; together some 10,000 for each value of `send`.
+//! permessage-deflate with others: `ws` of Node, `websockets` of Python, aiohttp, uvicorn and hypercorn, the last over HTTP/2
+//! too. Bytes come back equal, whatever their length and however they are compressed; together some 10,000 for each value
+//! of `send`.
 
+use super::asgi;
 use super::common::real::{RealServer, Target};
 use super::common::run::{run, trusted};
+use super::http2;
 
 /// A run of four seconds in which each cohort sends in its own way; `more` are keys of the compression of all.
+#[track_caller]
 fn all_ways(target: Target, more: &str) {
     let server = RealServer::start(target);
+    all_ways_to(&server.url(), "", more);
+}
+
+/// The same to the server at this address, with these keys of the target.
+#[track_caller]
+fn all_ways_to(url: &str, target: &str, more: &str) {
     let cohorts = ["prepared", "each", "keep", "plain"].map(|send| {
         format!(
             "[[cohort]]\nname = \"{send}\"\nconnections = 4\ntarget.compression = {{ send = \"{send}\" }}\n"
@@ -43,6 +53,7 @@ fn all_ways(target: Target, more: &str) {
         name = "compressed"
         [target]
         url = "{url}"
+        {target}
         [target.compression]
         required = true
         {more}
@@ -63,7 +74,6 @@ fn all_ways(target: Target, more: &str) {
             "ratio(compressed.received_wire / compressed.received_plain) < 80%",
         ]
         "#,
-        url = server.url(),
         cohorts = cohorts.concat(),
         messages = messages.concat(),
     );
@@ -107,6 +117,55 @@ fn websockets_takes_and_sends_compressed_messages() {
 #[ignore = "needs Python; run by scripts/test"]
 fn aiohttp_takes_and_sends_compressed_messages() {
     all_ways(Target::Aiohttp, "");
+}
+
+#[test]
+#[ignore = "needs uvicorn; run by scripts/test"]
+fn uvicorn_takes_and_sends_compressed_messages() {
+    let uvicorn = asgi::uvicorn();
+    all_ways_to(&format!("ws://{}/", uvicorn.address()), "", "");
+}
+
+/// What is compressed goes over streams as it goes over TCP.
+const OVER_HTTP2: &str = "http = \"2\"\nstreams_per_connection = 4";
+
+#[test]
+#[ignore = "needs hypercorn; run by scripts/test"]
+fn hypercorn_takes_and_sends_compressed_messages_over_both_versions_of_http() {
+    let hypercorn = asgi::hypercorn();
+    let url = format!("ws://{}/", hypercorn.address());
+    all_ways_to(&url, "", "");
+    all_ways_to(&url, OVER_HTTP2, "");
+}
+
+/// HTTP/2 to the proxy, HTTP/1.1 behind it: the extension is agreed on through both.
+#[test]
+#[ignore = "needs nghttpx and Node; run by scripts/test"]
+fn ws_compresses_through_a_proxy_that_speaks_http2() {
+    let server = RealServer::start(Target::NodeDeflate("{\"threshold\":0}"));
+    let nghttpx = http2::nghttpx(server.address());
+    all_ways_to(&format!("ws://{}/", nghttpx.address()), OVER_HTTP2, "");
+}
+
+#[test]
+#[ignore = "needs Node; run by scripts/test"]
+fn a_server_that_declines_where_it_may_not_is_told() {
+    let server = RealServer::start(Target::Node);
+    let scenario = format!(
+        r#"
+        name = "declined"
+        [target]
+        url = "{url}"
+        compression = {{ required = true }}
+        [load]
+        connections = 4
+        ramp_up = "0s"
+        duration = "500ms"
+        "#,
+        url = server.url()
+    );
+    let run = run(&scenario, &[]);
+    assert_eq!(run.report.errors(), [("no_extension", 4)].into());
 }
 
 /// What each server makes of compression that it must not take: it ends the connection, by a code of its own.
