@@ -9,6 +9,7 @@ mod apache;
 mod asgi;
 mod compression;
 mod http2;
+mod names;
 mod probe;
 mod proxies;
 mod tls;
