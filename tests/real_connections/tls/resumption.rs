@@ -25,8 +25,9 @@ fn folder(own: &Own) -> TempDir {
     folder
 }
 
-/// Loses all connections of a peer once. `resumed` is how the peer says that a session was resumed.
-fn lost_and_back(resumed: &str, start: impl Fn(&Own, &Reception) -> Peer) {
+/// Loses all connections of a peer once. `resumed` is how the peer says that a session was resumed; with `None` it keeps
+/// none.
+fn lost_and_back(resumed: Option<&str>, start: impl Fn(&Own, &Reception) -> Peer) {
     let (run, behind) = trusted(|| {
         let (own, behind) = (Own::new(), Reception::open());
         let peer = start(&own, &behind);
@@ -35,7 +36,7 @@ fn lost_and_back(resumed: &str, start: impl Fn(&Own, &Reception) -> Peer) {
     for name in ["own", "own-2", "off", "off-2"] {
         let counted = ["connections.opened", "tls.full", "tls.resumed"]
             .map(|counter| run.report.total_of(name, counter));
-        let resumes = u64::from(name.starts_with("own")) * CONNECTIONS;
+        let resumes = u64::from(resumed.is_some() && name.starts_with("own")) * CONNECTIONS;
         let expected = [2 * CONNECTIONS, 2 * CONNECTIONS - resumes, resumes];
         assert_eq!(counted, expected, "{name}: {:?}", run.report.errors());
     }
@@ -46,11 +47,11 @@ fn lost_and_back(resumed: &str, start: impl Fn(&Own, &Reception) -> Peer) {
             .iter()
             .filter(|visit| visit.resource == format!("/{number}"));
         let seen = its.map(|visit| {
-            let is_resumed = visit.header("x-reused").unwrap() == resumed;
+            let is_resumed = visit.header("x-reused").as_deref() == resumed;
             (visit.header("x-client").unwrap(), is_resumed)
         });
         let who = format!("CN=client-{}", number % IDENTITIES);
-        let resumes = number < 2 * CONNECTIONS;
+        let resumes = resumed.is_some() && number < 2 * CONNECTIONS;
         let expected = [(who.clone(), false), (who, resumes)];
         assert_eq!(seen.collect::<Vec<_>>(), expected, "connection {number}");
     }
@@ -99,7 +100,7 @@ fn run(own: &Own, peer: &Peer) -> Run {
 #[test]
 #[ignore = "needs nginx; run by scripts/test"]
 fn who_was_lost_resumes_its_own_session_with_nginx() {
-    lost_and_back("r", |own, behind| {
+    lost_and_back(Some("r"), |own, behind| {
         own.nginx(behind, "ssl_verify_client optional_no_ca;")
             .start()
     });
@@ -108,10 +109,63 @@ fn who_was_lost_resumes_its_own_session_with_nginx() {
 #[test]
 #[ignore = "needs HAProxy; run by scripts/test"]
 fn who_was_lost_resumes_its_own_session_with_haproxy() {
-    lost_and_back("1", |own, behind| {
+    lost_and_back(Some("1"), |own, behind| {
         Setup::of("haproxy-tls.cfg")
             .file("server.pem", format!("{}{}", own.certificate, own.key))
             .place("behind", behind.address())
             .start()
     });
+}
+
+#[test]
+#[ignore = "needs nginx; run by scripts/test"]
+fn nobody_resumes_what_nginx_does_not_keep() {
+    lost_and_back(None, |own, behind| {
+        let settings =
+            "ssl_verify_client optional_no_ca; ssl_session_tickets off; ssl_session_cache off;";
+        own.nginx(behind, settings).start()
+    });
+}
+
+/// The server of OpenSSL serves pages only, so each client is refused and dials again. Under TLS 1.2 it knows sessions
+/// without tickets, too.
+#[test]
+#[ignore = "needs openssl; run by scripts/test"]
+fn who_was_refused_resumes_only_what_openssl_keeps() {
+    const CLIENTS: u64 = 100;
+    for (version, options, resumes) in [
+        ("1.2", "", true),
+        ("1.3", "", true),
+        ("1.2", "-no_ticket", true),
+        ("1.3", "-no_ticket", false),
+        ("1.2", "-no_ticket -no_cache", false),
+    ] {
+        let own = Own::new();
+        let server = own.s_server(&format!("-www {options}")).start();
+        let scenario = format!(
+            r#"
+            name = "refused"
+            [target]
+            url = "wss://{}/"
+            ca = "ca.pem"
+            connect_timeout = "20s"
+            tls = {{ server_name = "localhost", versions = ["{version}"] }}
+            [load]
+            connections = {CLIENTS}
+            ramp_up = "1s"
+            duration = "2s"
+            ramp_down = "0s"
+            reconnect = {{ initial = "500ms", max = "1s", jitter = "none" }}
+            "#,
+            server.address()
+        );
+        let ended = Running::start_in(own.folder(), &scenario, &["--quiet"], &[]).end();
+        let report = ended.report();
+        let [full, resumed] = ["tls.full", "tls.resumed"].map(|name| report.count(name));
+        let case = format!("TLS {version} {options}: {full} full, {resumed} resumed");
+        match resumes {
+            true => assert!(full == CLIENTS && resumed >= CLIENTS, "{case}"),
+            false => assert!(full >= 2 * CLIENTS && resumed == 0, "{case}"),
+        }
+    }
 }
