@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use miniz_oxide::deflate::compress_to_vec;
+
 use super::common::frame::{CONTINUATION, Frame, TEXT};
-use super::common::{Act, Script, When, raw};
+use super::common::{Act, Handshake, Script, When, raw};
 use super::{Outcome, echoes, run, scenario};
 
 /// In the middle of the run, between echoes.
@@ -12,7 +14,27 @@ const MIDDLE: When = When::After(Duration::from_millis(310));
 /// Every connection is failed by us for this cause, with an example that holds this text.
 #[track_caller]
 fn breaks(bytes: Vec<u8>, cause: &str, example: &str) -> Outcome {
-    let outcome = run(&scenario(), Script::act(MIDDLE, Act::Send(bytes)));
+    let script = Script::act(MIDDLE, Act::Send(bytes));
+    breaks_by(&scenario(), script, cause, example)
+}
+
+/// The same, where both sides have agreed on compression and this is the payload of a compressed message.
+#[track_caller]
+fn breaks_compressed(payload: Vec<u8>, cause: &str, example: &str) {
+    const RSV1: u8 = 0x40;
+    let mut frame = Frame::new(TEXT, payload).encode();
+    frame[0] |= RSV1;
+    let script = Script {
+        handshake: Handshake::Extension("permessage-deflate"),
+        ..Script::act(MIDDLE, Act::Send(frame))
+    };
+    let compression = "[target.compression]\nsend = \"plain\"\nrequired = true\n";
+    breaks_by(&(scenario() + compression), script, cause, example);
+}
+
+#[track_caller]
+fn breaks_by(scenario: &str, script: Script, cause: &str, example: &str) -> Outcome {
+    let outcome = run(scenario, script);
     outcome.assert_all_end(cause, "fin.local");
     outcome.assert_rows(&[("state", "open"), ("close_code", "")]);
     let examples = outcome.report.examples(cause);
@@ -107,4 +129,17 @@ fn without_gates_a_run_that_lost_its_connections_proves_nothing() {
     let outcome = run(&echoes(), Script::act(MIDDLE, Act::Send(raw::bad_utf8())));
     outcome.assert_all_end("bad_utf8", "fin.local");
     outcome.assert_untrusted("connections_lost");
+}
+
+#[test]
+fn a_compressed_message_that_is_none() {
+    // A block of the kind that there is not.
+    breaks_compressed(vec![0xff; 20], "bad_deflate", "");
+}
+
+#[test]
+fn a_compressed_message_of_four_mebibytes() {
+    let bomb = compress_to_vec(&vec![0; 4 << 20], 9);
+    assert!(bomb.len() < 8 << 10);
+    breaks_compressed(bomb, "message_too_big", "where 1048576 may be");
 }

@@ -1,6 +1,9 @@
 //! wsbench against servers that fail before a connection is open: each failure is a kind of its own, with what was
 //! wrong as an example; no verdict can be trusted, and the run ends as soon as its last attempt has.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use super::CONNECTIONS;
@@ -75,6 +78,15 @@ fn a_server_that_is_down() {
     let (_, report) = fails(Handshake::Refuse, "refused");
     let seconds = report.json["seconds"].as_f64().unwrap();
     assert!(seconds < 1.0, "there is nothing to wait for: {seconds}");
+}
+
+#[test]
+fn a_name_that_leads_nowhere() {
+    let ended = Ended::run(&scenario("ws://nobody.invalid/"));
+    let report = ended.report();
+    assert_eq!(report.errors(), [("dns", CONNECTIONS)].into());
+    let examples = report.examples("dns");
+    assert!(examples.contains("look up nobody.invalid: "), "{examples}");
 }
 
 #[test]
@@ -201,5 +213,31 @@ fn a_refusal_says_what_the_server_said() {
         Handshake::Status(403, "the token has expired"),
         "http_status",
         "the token has expired",
+    );
+}
+
+/// An empty ServerHello in a record of its own (RFC 8446 sections 4 and 5.1).
+const NO_SERVER_HELLO: [u8; 9] = [22, 3, 3, 0, 4, 2, 0, 0, 0];
+
+#[test]
+fn what_tls_does_not_allow_in_its_handshake() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("wss://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            assert!(client.read(&mut [0; 4096]).unwrap() > 0, "a ClientHello");
+            client.write_all(&NO_SERVER_HELLO).unwrap();
+            // Until the client has ended it.
+            let _ = client.read_to_end(&mut Vec::new());
+        }
+    });
+    let ended = Ended::run(&scenario(&url));
+    let report = ended.report();
+    assert_eq!(report.errors(), [("tls", CONNECTIONS)].into());
+    let examples = report.examples("tls");
+    assert!(
+        examples.contains("what TLS does not allow at this point"),
+        "{examples}"
     );
 }

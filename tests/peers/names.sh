@@ -16,7 +16,7 @@ dnsmasq --conf-file=/dev/null --no-daemon --pid-file= \
     --no-resolv --no-hosts --addn-hosts="$PWD/names" --listen-address=127.0.0.1 --bind-interfaces \
     --log-queries --log-facility="$PWD/dns.txt" &
 running=$!
-# Open for as long as somebody has it: the end of it would be theirs.
+# The input of the servers, with whose end they would end. It has none while it is open here.
 mkfifo life
 exec 9<>life
 for server in 2:first 3:second; do

@@ -131,6 +131,9 @@ fn squid_is_gone_through_and_tells_why_it_refuses() {
     let forbidden = "ws://forbidden.example/";
     let said = "403 Forbidden, ERR_ACCESS_DENIED";
     refuses(&quoted("http://", *open), forbidden, "proxy_refused", said);
+    let unknown = "ws://nobody.invalid/";
+    let said = "500 Internal Server Error, ERR_CANNOT_FORWARD";
+    refuses(&quoted("http://", *open), unknown, "proxy_refused", said);
 }
 
 #[test]
@@ -188,6 +191,12 @@ fn tinyproxy_is_gone_through_and_tells_why_it_refuses() {
     refuses(&proxy, &nobody(), "proxy_auth", "401 Unauthorized");
     let proxy = quoted("http://", open.address());
     refuses(&proxy, &nobody(), "proxy_refused", "500 Unable to connect");
+    refuses(
+        &proxy,
+        "ws://nobody.invalid/",
+        "proxy_refused",
+        "500 Unable to connect",
+    );
     refuses(
         &proxy,
         "ws://forbidden.example/",
