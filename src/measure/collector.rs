@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agreed::Agreed;
-use super::cells::Cells;
+use super::cohort_rows::CohortRows;
 use super::delivery::Reach;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::{Interval, Sample};
-use super::shard::{CohortShard, Layout, Open, Shard, Window};
+use super::shard::{Layout, Open, Shard};
 use super::stops::Stops;
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
-use crate::metric::{Counter, Gauge, Timed, Timer, covers_whole_run};
+use crate::metric::{Counter, Gauge, Timer};
 use crate::units::Timestamp;
 
 /// The gauges of each cohort.
@@ -312,83 +312,11 @@ fn push_own(out: &mut Vec<Metric>, timer: Timer, times: &Histogram, seconds: f64
     }
 }
 
-/// Turns one cohort's cells into rows.
-struct CohortRows<'a> {
-    cohort: &'a str,
-    slots: &'a [Timed],
-    shard: &'a CohortShard,
-    /// Which histograms are turned into rows.
-    wanted: &'a dyn Fn(&str) -> bool,
-}
-
-impl CohortRows<'_> {
-    fn whole(&self, seconds: f64, out: &mut Vec<Metric>) {
-        self.rows(
-            &self.shard.whole,
-            None,
-            seconds,
-            |c| covers_whole_run(c.name()),
-            out,
-        );
-    }
-
-    /// Adds rows for each measured window, even if nothing was recorded in it.
-    fn windows(&self, layout: &Layout, windows: &[f64], out: &mut Vec<Metric>) {
-        let nothing = Cells::new(self.slots.len());
-        for index in 0..layout.measured() {
-            let cells = self.shard.recorded(Window::measured(index));
-            let stage = (layout.stages > 0).then_some(index as u32 + 1);
-            let seconds = windows.get(index).copied().unwrap_or(0.0);
-            let cells = cells.unwrap_or(&nothing);
-            self.rows(cells, stage, seconds, |c| !covers_whole_run(c.name()), out);
-        }
-    }
-
-    fn totals(&self, seconds: f64, out: &mut Vec<Metric>) {
-        self.rows(&self.shard.together(), None, seconds, |_| true, out);
-    }
-
-    fn rows(
-        &self,
-        cells: &Cells,
-        stage: Option<u32>,
-        seconds: f64,
-        wanted: impl Fn(Counter) -> bool,
-        out: &mut Vec<Metric>,
-    ) {
-        let mut push = |name: String, value: Value| {
-            out.push(Metric {
-                name,
-                cohort: Some(self.cohort.to_owned()),
-                stage,
-                seconds,
-                value,
-            });
-        };
-        for counter in Counter::ALL.iter().copied().filter(|c| wanted(*c)) {
-            push(
-                counter.name().to_owned(),
-                Value::Counter(cells.counter(counter)),
-            );
-        }
-        let others = cells
-            .counts()
-            .filter(|(name, _)| Counter::from_name(name).is_none());
-        for (name, count) in others {
-            push(name.into_owned(), Value::Counter(count));
-        }
-        for (name, times) in cells.times(self.slots) {
-            if (self.wanted)(&name) {
-                let times = Box::new(times.clone().packed());
-                push(name.into_owned(), Value::Histogram(times));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::shard::Window;
+    use crate::metric::Timed;
     use crate::units::Nanos;
 
     fn layout(cohorts: &[&str]) -> Layout {

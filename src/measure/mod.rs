@@ -3,6 +3,7 @@
 
 mod agreed;
 mod cells;
+mod cohort_rows;
 mod collector;
 mod connection_record;
 mod delivery;

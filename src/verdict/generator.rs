@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::facts::{Facts, is_bare_schedule, is_open_model};
 use super::lag::{CUT_NS, Lag, PART_OF_LIMIT, UNSEEN_NS};
 use super::observe::{Measure, Observed, value_of};
+use super::range::Range;
 use super::view::{View, looked_at};
 use crate::measure::{GaugeStats, Histogram, Summary, Value};
 use crate::metric::{self, Counter, Gauge, Kind, Timer, Unit};
@@ -16,36 +17,6 @@ use crate::scenario::{Cohort, Gate, Pacing, Scenario, Selector, Shape, Stat, Sub
 pub(super) const BUSY_MEAN: f64 = 0.80;
 /// If its CPU limit was used up in this part of the periods or more, the kernel may limit the run.
 const THROTTLED: f64 = 0.1;
-
-/// The range in which the true value may lie. It contains the value that was seen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Range {
-    pub(super) lo: f64,
-    pub(super) hi: f64,
-}
-
-impl Range {
-    fn only(value: f64) -> Self {
-        Self {
-            lo: value,
-            hi: value,
-        }
-    }
-
-    /// Whether at least one value of the range gives the gate this result.
-    pub(super) fn any(self, gate: &Gate, holds: bool) -> bool {
-        let nearest = gate.value.clamp(self.lo, self.hi);
-        let mut values = [self.lo, nearest, self.hi].into_iter();
-        values.any(|value| gate.op.holds(value, gate.value) == holds)
-    }
-
-    fn scaled(self, factor: f64) -> Self {
-        Self {
-            lo: self.lo * factor,
-            hi: self.hi * factor,
-        }
-    }
-}
 
 /// The generator's own problem that may have made a gate fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

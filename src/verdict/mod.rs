@@ -16,6 +16,7 @@ mod judge;
 mod lag;
 mod observe;
 mod presence;
+mod range;
 mod seen;
 mod shifted;
 mod silence;

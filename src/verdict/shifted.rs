@@ -11,8 +11,8 @@
 //! times are too short. It shows only when an answer comes that nothing waits for, so from then on nothing is known of
 //! any time of this run; and with `in_flight`, rates are too high.
 
-use super::generator::Range;
 use super::observe::value_of;
+use super::range::Range;
 use super::unnamed::{Unnamed, overlaps, text_heartbeat};
 use super::view::{View, looked_at};
 use crate::measure::Summary;

@@ -2,6 +2,7 @@
 //! the plan, and those that are refused for want of data have none.
 
 mod draw;
+mod ends;
 mod heartbeats;
 mod possible;
 mod records;

@@ -1,6 +1,7 @@
 //! What it takes to send messages compressed, and whether it is worth it.
 
-use super::{at_once, open};
+use super::connections::at_once;
+use super::open;
 use crate::plan::often::Often;
 use crate::scenario::{Cohort, Compression, Payload, Scenario, SendsPacked, Verb};
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{at_once, open, planned};
+use super::connections::at_once;
+use super::{open, planned};
 use crate::plan::often::Said;
 use crate::scenario::{
     Cohort, Data, HttpVersion, Payload, ProxyKind, Scenario, SendsPacked, Servers, Step,
@@ -148,4 +149,68 @@ fn payloads(scenario: &Scenario) -> u64 {
     });
     let data: u64 = scenario.data.iter().map(Data::memory).sum();
     fixed.sum::<u64>() + scenario.longest_made().0 + data + scenario.secrets.memory()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::budget::Budget;
+    use crate::plan::budget::tests::{budget, with_files};
+
+    /// Returns cohorts with their own payload, or with the common one.
+    fn cohorts(count: usize, own: &str) -> String {
+        let cohort = |i| format!("[[cohort]]\nname = \"c{i}\"\nconnections = 1\n{own}");
+        (0..count).map(cohort).collect()
+    }
+
+    #[test]
+    fn payloads_are_counted_and_not_made() {
+        let own: String = (0..256)
+            .map(|i| {
+                format!("[[cohort.message]]\nname = \"m{i}\"\nrate = \"1/h\"\npayload = {{ size = \"16MiB\" }}\n")
+            })
+            .collect();
+        let few = budget(&cohorts(1, "")).memory;
+        let memory = budget(&cohorts(256, &own)).memory;
+        // Each connection may hold one answer of 16 MiB.
+        assert!(memory > 256 * (16 << 20), "{memory}");
+        assert!(few < 16 << 20, "{few}");
+    }
+
+    /// Measured with debug builds: 37 MiB for the many, 325 MiB for the busy.
+    #[test]
+    fn histograms_take_memory_where_they_hold_many_times() {
+        let message = "[[message]]\nname = \"m\"\nrate = \"10/s\"\n";
+        let load = "load.duration = \"4s\"\n";
+        let many = budget(&format!("{load}{message}{}", cohorts(256, ""))).memory >> 20;
+        assert!((10..50).contains(&many), "{many} MiB");
+        let busy = cohorts(64, "").replace("connections = 1", "connections = 20");
+        let busy = budget(&format!("{load}{message}{busy}")).memory >> 20;
+        assert!((100..400).contains(&busy), "{busy} MiB");
+    }
+
+    #[test]
+    fn a_file_is_there_once() {
+        let message = "[[message]]\nname = \"m\"\nrate = \"1/h\"\npayload.file = \"f\"\n";
+        let memory = |count: usize| {
+            let text = format!("target.url = \"embedded\"\n{message}{}", cohorts(count, ""));
+            Budget::new(&with_files(&text, &[b'x'; 16 << 20]), 1).memory
+        };
+        let (one, two) = (memory(1), memory(2));
+        // The second connection needs memory, but there is no second copy of the file.
+        assert!(two - one < 24 << 20, "{one} {two}");
+    }
+
+    #[test]
+    fn rows_and_what_hides_them_take_memory() {
+        let rows = |count: usize, keys: &str| {
+            let file = format!("name\n{}", "ann-ann-ann\n".repeat(count));
+            let text = format!(
+                "target.url = \"embedded\"\nload.connections = 1\ndata.user = {{ file = \"f\"{keys} }}"
+            );
+            Budget::new(&with_files(&text, file.as_bytes()), 1).memory
+        };
+        let (few, many) = (rows(1, ""), rows(1 << 20, ""));
+        assert_eq!(many - few, ((1 << 20) - 1) * (11 + 4));
+        assert!(rows(1, ", secret = \"name\"") > few);
+    }
 }

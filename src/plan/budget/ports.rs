@@ -62,3 +62,30 @@ fn destination(cohort: &Cohort, server: Option<&WsUrl>) -> Destination {
         (None, None) => Destination::Server(String::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::budget::Budget;
+    use crate::plan::budget::tests::with_files;
+
+    #[test]
+    fn ports_are_those_of_the_server_with_the_most_connections() {
+        let ports = |url: &str, load: &str| {
+            Budget::new(&with_files(&format!("target.url = {url}\n{load}"), &[]), 1).ports
+        };
+        let hundred = "load.connections = 100";
+        let both = "[\"ws://a/\", { url = \"ws://b/\", weight = 3 }]";
+        let mixed = "[\"ws://a/\", \"ws+unix:/a.sock:/\"]";
+        assert_eq!(ports("\"ws://a/\"", hundred), 100);
+        assert_eq!(ports(both, hundred), 75);
+        assert_eq!(ports(mixed, hundred), 50);
+        assert_eq!(ports("\"ws+unix:/a.sock\"", hundred), 0);
+        let sources = format!("{hundred}\ntarget.source_addresses = [\"127.0.0.1-127.0.0.2\"]");
+        assert_eq!(ports("\"ws://a/\"", &sources), 50);
+        // However many servers there are behind it.
+        let proxied = format!("{hundred}\ntarget.proxy = \"http://p:3128\"");
+        assert_eq!(ports(both, &proxied), 100);
+        let other = "[[cohort]]\nname = \"a\"\nconnections = 10\n[[cohort]]\nname = \"b\"\nconnections = 4\ntarget.url = \"ws://b/\"";
+        assert_eq!(ports("\"ws://a/\"", other), 10);
+    }
+}

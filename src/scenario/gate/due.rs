@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::life::{Frame, Life};
-use super::need::Run;
+use super::run::Run;
 use crate::scenario::{Cohort, Gaps, Message, Pacing, Phase, PingKind, Pings, Shape, fraction};
 
 /// Measuring starts at least so long after the last opening, in nanoseconds.

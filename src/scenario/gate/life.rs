@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::due::{Period, Span};
-use super::need::Run;
 use super::played;
+use super::run::Run;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{Cohort, OpenTime, Shape, Stage, Verb};
 

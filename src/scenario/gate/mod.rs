@@ -9,6 +9,7 @@ mod names;
 mod need;
 mod played;
 mod possible;
+mod run;
 mod section;
 mod stat;
 mod subject;
@@ -17,7 +18,7 @@ mod words;
 
 pub(super) use due::{Period, Schedule};
 pub(super) use names::Names;
-pub(super) use need::Run;
+pub(super) use run::Run;
 pub use section::{Gate, Gates};
 pub(super) use section::{GatesTable, resolve};
 pub use subject::{Op, Selector, Stat, Subject};

@@ -2,7 +2,7 @@
 
 use super::check::GateError;
 use super::grammar::Piece;
-use super::need::Run;
+use super::run::Run;
 use crate::metric;
 use crate::scenario::contract::Environment;
 use crate::scenario::reading::Items as _;

@@ -299,5 +299,4 @@ pub(super) fn says_something(word: &Piece<'_>, stat: Stat, metric: &str) -> Resu
 }
 
 #[cfg(test)]
-#[path = "possible_tests.rs"]
 mod tests;

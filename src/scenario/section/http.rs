@@ -15,7 +15,7 @@ use super::payload::{self, Payload, Segment};
 use super::save::{Save, SaveTable};
 use super::scope::Scope;
 use super::step_table::StepTable;
-use super::steps::{self, Reader};
+use super::steps::Reader;
 use super::template;
 use super::url::{Protocol, WebOrigin};
 use super::variable::Form;
@@ -111,7 +111,7 @@ impl Reader<'_, '_, '_> {
             };
             section.wrong_at("http", own, what, hint);
         }
-        steps::named(&mut section, keys);
+        keys.require_name(&mut section);
         if is_once {
             once(&mut section, &given!(keys; chance, on_fail));
         }

@@ -1,6 +1,7 @@
 //! Cohorts that ask by HTTP: what they cannot have, since it takes a WebSocket, and which server they ask.
 
-use super::cohort::{Cohort, CohortTable};
+use super::cohort::Cohort;
+use super::cohort_table::CohortTable;
 use super::servers::{Address, Servers, UrlGiven, texts};
 use super::step::{Step, Verb};
 use super::steps;

@@ -6,6 +6,7 @@ mod address;
 mod addresses;
 mod announce;
 mod cohort;
+mod cohort_table;
 mod cohort_target;
 mod compression;
 mod data;
@@ -83,7 +84,7 @@ pub(crate) use url::is_unreserved;
 pub use url::{Protocol, WebOrigin, WsUrl, as_address};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
-pub(super) use cohort::{CohortTable, resolve as cohorts};
+pub(super) use cohort_table::{CohortTable, resolve as cohorts};
 pub(super) use data::{DataTable, resolve as data};
 pub(super) use heartbeat_table::HeartbeatTable;
 pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};

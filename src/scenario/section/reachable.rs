@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::cohort::{Cohort, CohortTable};
+use super::cohort::Cohort;
+use super::cohort_table::CohortTable;
 use super::cohort_target::CohortTargetTable;
 use super::http_version::HttpVersion;
 use super::proxy::ProxyKind;

@@ -14,11 +14,15 @@ use super::message::{FrameKind, Gaps, Phase};
 use super::on::TimeTable;
 use super::payload::PayloadGiven;
 use super::save::SaveTable;
-use super::step::OnFail;
+use super::step::{OnFail, Pause, TurnPace, Verb};
 use crate::scenario::reading::{
-    At, List, OneOrMany, Percent, Time, TimeOrZero, Whole, Window, keys, words,
+    At, Given as _, List, OneOrMany, Percent, Section, Time, TimeOrZero, Whole, Window, given,
+    hints, keys, words,
 };
 use crate::units::Rate;
+
+/// The longest reason of a Close frame: RFC 6455 section 5.5 allows 125 bytes, two of which are the code.
+const MAX_REASON: usize = 123;
 
 words! {
     /// What a client can wait for without a message.
@@ -139,6 +143,120 @@ pub(in crate::scenario) enum PauseGiven {
     Constant(Time),
     Even(Window),
     Mean(MeanTable),
+}
+
+impl StepTable {
+    /// Why it cannot be a step of the set-up.
+    pub(super) fn only_when_ready(&self) -> Option<&'static str> {
+        let repeat = self.repeat.as_ref().map(|at| &at.value);
+        let is_endless =
+            repeat.is_some_and(|repeat| repeat.count.is_none() && repeat.r#for.is_none());
+        if is_endless {
+            Some("repeats without end, so that no client is ever ready")
+        } else if self.wait_for.is_some() {
+            Some("waits for the measured window, which begins only when all are ready")
+        } else if self.close.is_some() {
+            Some("closes the connection before the client is ready")
+        } else if self.reconnect.is_some() {
+            Some("dials again, so that no client is ever ready")
+        } else {
+            None
+        }
+    }
+
+    /// Notes the keys that are not for a step with this verb.
+    pub(super) fn check_keys_beside(&self, section: &mut Section<'_, '_>, verb: &str) {
+        const OWNERS: [(&str, &[&str]); 12] = [
+            ("expect", &["send"]),
+            ("check", &["http", "send", "await"]),
+            ("save", &["http", "send", "await"]),
+            ("time", &["http"]),
+            ("timeout", &["http", "send", "await"]),
+            ("frame", &["send"]),
+            ("to", &["send"]),
+            ("self", &["send"]),
+            ("joins", &["send", "await"]),
+            ("leaves", &["send"]),
+            ("times", &["await"]),
+            ("step", &["repeat"]),
+        ];
+        let beside = given!(
+            self;
+            expect, check, save, time, timeout, frame, to, comes_back, joins, leaves, times, step
+        );
+        for ((key, owners), (_, place)) in OWNERS.iter().zip(beside) {
+            if !owners.contains(&verb) {
+                let because = format!("cannot be used with `{verb}`");
+                let hint = format!("it belongs to {}", hints::one_of(owners.iter().copied()));
+                section.excluded(&[(key, place)], &because, &hint);
+            }
+        }
+    }
+
+    /// Notes that it has no name, where it is timed.
+    pub(super) fn require_name(&self, section: &mut Section<'_, '_>) {
+        if self.name.is_none() {
+            let hint = "write `name = \"login\"`; its metrics are named after it";
+            section.missing(&["name"], hint);
+        }
+    }
+}
+
+impl CloseTable {
+    pub(super) fn resolve(&self, section: &mut Section<'_, '_>) -> Option<Verb> {
+        let code = self.code().0 as u16;
+        if code != 1000 && code < 3000 {
+            let what = format_args!(
+                "cannot be {code}, which is not for applications (RFC 6455 section 7.4)"
+            );
+            section.wrong("code", &self.code, what, "write 1000, or 3000 to 4999");
+        }
+        let reason = match &self.reason {
+            Some(text) => section.expand("reason", text)?,
+            None => String::new(),
+        };
+        if reason.len() > MAX_REASON {
+            let what = format_args!("is longer than {MAX_REASON} bytes");
+            section.wrong("reason", &self.reason, what, None);
+        }
+        Some(Verb::Close { code, reason })
+    }
+}
+
+impl RepeatTable {
+    /// When its turns are due; `None`: each follows the one before.
+    pub(super) fn pace(&self, section: &mut Section<'_, '_>) -> Option<TurnPace> {
+        let Some(rate) = self.rate.value() else {
+            let because = "is only for turns with a `rate`";
+            let hint = "leave it out, or add a `rate`";
+            section.excluded(&given!(self; gaps, phase), because, hint);
+            return None;
+        };
+        Some(TurnPace {
+            rate,
+            gaps: self.gaps(),
+            phase: self.phase(),
+        })
+    }
+}
+
+impl PauseGiven {
+    /// Resolves the `pause` of this step.
+    pub(super) fn resolve(&self, step: &mut Section<'_, '_>) -> Option<Pause> {
+        Some(match self {
+            Self::Constant(time) => Pause::Constant(time.0),
+            Self::Even(window) => Pause::Even(window.0.lo, window.0.hi),
+            Self::Mean(mean) => {
+                let mut section = Section {
+                    path: &step.key("pause"),
+                    place: step.place,
+                    check: &mut *step.check,
+                };
+                let hint = "write { mean = \"2s\" }";
+                Pause::Exponential(section.required("mean", &mean.mean, hint)?.0)
+            }
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for PauseGiven {

@@ -5,8 +5,8 @@ use super::match_table;
 use super::payload;
 use super::save;
 use super::scope::{Known, Scope};
-use super::step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
-use super::step_table::{CloseTable, PauseGiven, RepeatTable, StepTable};
+use super::step::{Await, OnFail, Repeat, Send, Step, Verb};
+use super::step_table::{RepeatTable, StepTable};
 use super::topic::{self, Publishing};
 use super::url::Protocol;
 use crate::scenario::reading::{
@@ -17,8 +17,6 @@ use crate::scenario::reading::{
 const DEEPEST: usize = 3;
 /// The most awaits that wait at the same time.
 const MAX_AWAITS: usize = 16;
-/// The longest reason of a Close frame: RFC 6455 section 5.5 allows 125 bytes, two of which are the code.
-const MAX_REASON: usize = 123;
 
 /// Declares the names of what steps keep.
 pub(super) fn declare<'a>(scope: &mut Scope<'a>, list: &'a Key<List<At<StepTable>>>) {
@@ -195,7 +193,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 section.missing(&names, &hint);
                 return None;
             }
-            [verb] => belongs(&mut section, keys, verb),
+            [verb] => keys.check_keys_beside(&mut section, verb),
             [one, other, ..] => {
                 let what = format_args!("says two things to do: `{one}` and `{other}`");
                 let hint = match (one, other) {
@@ -208,7 +206,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 return None;
             }
         }
-        if let Some(only) = only_when_ready(keys).filter(|_| self.is_setup) {
+        if let Some(only) = keys.only_when_ready().filter(|_| self.is_setup) {
             section.wrong_whole(only, "move it to `[[step]]`");
         }
         if keys.http.is_some() {
@@ -221,20 +219,7 @@ impl<'a> Reader<'_, 'a, '_> {
             return self.wait(path, keys, place, depth).map(Verb::Await);
         }
         if let Some(At { value: pause, .. }) = &keys.pause {
-            return Some(Verb::Pause(match pause {
-                PauseGiven::Constant(time) => Pause::Constant(time.0),
-                PauseGiven::Even(window) => Pause::Even(window.0.lo, window.0.hi),
-                PauseGiven::Mean(mean) => {
-                    let hint = "write { mean = \"2s\" }";
-                    let path = &section.key("pause");
-                    let mut section = Section {
-                        check: section.check,
-                        path,
-                        place,
-                    };
-                    Pause::Exponential(section.required("mean", &mean.mean, hint)?.0)
-                }
-            }));
+            return pause.resolve(&mut section).map(Verb::Pause);
         }
         if let Some(At {
             value: repeat,
@@ -252,14 +237,11 @@ impl<'a> Reader<'_, 'a, '_> {
         }) = &keys.close
         {
             let path = &section.key("close");
-            return closed(
-                &mut Section {
-                    check: section.check,
-                    path,
-                    place,
-                },
-                close,
-            );
+            return close.resolve(&mut Section {
+                check: section.check,
+                path,
+                place,
+            });
         }
         if let Some(At { value: redial, .. }) = &keys.reconnect {
             return Some(Verb::Reconnect {
@@ -295,7 +277,7 @@ impl<'a> Reader<'_, 'a, '_> {
             .as_ref()
             .is_some_and(|expect| *expect != Expect::None)
         {
-            named(&mut section, keys);
+            keys.require_name(&mut section);
         }
         let (check, save) = expect::answer(
             &mut section,
@@ -346,7 +328,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 format_args!("is more than the {MAX_AWAITS} awaits that can wait at the same time");
             section.wrong_whole(what, "use `times`, or one `await` with a list");
         }
-        named(&mut section, keys);
+        keys.require_name(&mut section);
         let At {
             value: matches,
             place,
@@ -393,14 +375,11 @@ impl<'a> Reader<'_, 'a, '_> {
             section.missing(&["step"], &hint);
         }
         let inner = &section.key("repeat");
-        let pace = pace(
-            &mut Section {
-                check: section.check,
-                path: inner,
-                place: own,
-            },
-            repeat,
-        );
+        let pace = repeat.pace(&mut Section {
+            check: section.check,
+            path: inner,
+            place: own,
+        });
         let before = self.scope.known();
         self.awaits = 0;
         let steps = self.list(&format!("{path}.step"), &keys.step, depth + 1);
@@ -419,25 +398,6 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 }
 
-/// Why a step cannot be one of the set-up.
-fn only_when_ready(keys: &StepTable) -> Option<&'static str> {
-    let repeat = keys.repeat.as_ref().map(|at| &at.value);
-    let is_endless = repeat.is_some_and(|repeat| repeat.count.is_none() && repeat.r#for.is_none());
-    match keys {
-        _ if is_endless => Some("repeats without end, so that no client is ever ready"),
-        StepTable {
-            wait_for: Some(_), ..
-        } => Some("waits for the measured window, which begins only when all are ready"),
-        StepTable { close: Some(_), .. } => {
-            Some("closes the connection before the client is ready")
-        }
-        StepTable {
-            reconnect: Some(_), ..
-        } => Some("dials again, so that no client is ever ready"),
-        _ => None,
-    }
-}
-
 /// What ends the steps for good, as a message calls it.
 fn endless(verb: &Verb) -> Option<&'static str> {
     match verb {
@@ -448,76 +408,6 @@ fn endless(verb: &Verb) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// Notes the keys that are not for a step with this verb.
-fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
-    const OWNERS: [(&str, &[&str]); 12] = [
-        ("expect", &["send"]),
-        ("check", &["http", "send", "await"]),
-        ("save", &["http", "send", "await"]),
-        ("time", &["http"]),
-        ("timeout", &["http", "send", "await"]),
-        ("frame", &["send"]),
-        ("to", &["send"]),
-        ("self", &["send"]),
-        ("joins", &["send", "await"]),
-        ("leaves", &["send"]),
-        ("times", &["await"]),
-        ("step", &["repeat"]),
-    ];
-    let beside = given!(
-        keys;
-        expect, check, save, time, timeout, frame, to, comes_back, joins, leaves, times, step
-    );
-    for ((key, owners), (_, place)) in OWNERS.iter().zip(beside) {
-        if !owners.contains(&verb) {
-            let because = format!("cannot be used with `{verb}`");
-            let hint = format!("it belongs to {}", hints::one_of(owners.iter().copied()));
-            section.excluded(&[(key, place)], &because, &hint);
-        }
-    }
-}
-
-pub(super) fn named(section: &mut Section<'_, '_>, keys: &StepTable) {
-    if keys.name.is_none() {
-        section.missing(
-            &["name"],
-            "write `name = \"login\"`; its metrics are named after it",
-        );
-    }
-}
-
-fn closed(section: &mut Section<'_, '_>, close: &CloseTable) -> Option<Verb> {
-    let code = close.code().0 as u16;
-    if code != 1000 && code < 3000 {
-        let what =
-            format_args!("cannot be {code}, which is not for applications (RFC 6455 section 7.4)");
-        section.wrong("code", &close.code, what, "write 1000, or 3000 to 4999");
-    }
-    let reason = match &close.reason {
-        Some(text) => section.expand("reason", text)?,
-        None => String::new(),
-    };
-    if reason.len() > MAX_REASON {
-        let what = format_args!("is longer than {MAX_REASON} bytes");
-        section.wrong("reason", &close.reason, what, None);
-    }
-    Some(Verb::Close { code, reason })
-}
-
-fn pace(section: &mut Section<'_, '_>, repeat: &RepeatTable) -> Option<TurnPace> {
-    let Some(rate) = repeat.rate.value() else {
-        let because = "is only for turns with a `rate`";
-        let hint = "leave it out, or add a `rate`";
-        section.excluded(&given!(repeat; gaps, phase), because, hint);
-        return None;
-    };
-    Some(TurnPace {
-        rate,
-        gaps: repeat.gaps(),
-        phase: repeat.phase(),
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::step::Pause;
 use super::*;
 use crate::scenario::parse::parse_alone;
 use crate::scenario::{Cohort, Gaps, Overrides, Phase, Problems, Segment, Variable};

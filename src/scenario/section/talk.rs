@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::cohort::CohortTable;
+use super::cohort_table::CohortTable;
 use super::data::Data;
 use super::message::{self, Message, MessageTable};
 use super::on::{self, On, OnTable};

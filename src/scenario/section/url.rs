@@ -1,16 +1,20 @@
 //! The address of a server that is spoken to by WebSocket (RFC 6455 section 3) or by HTTP.
 
+mod guess;
+mod unix;
+
 use std::net::{IpAddr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use http::Uri;
 
-/// The longest path of a Unix socket, in bytes (unix(7)).
-const MAX_SOCKET_PATH: usize = 107;
+pub use self::guess::as_address;
+use self::guess::half_scheme;
+pub(super) use self::unix::socket;
+use self::unix::{OVER_UNIX, over_unix};
+
 /// The longest name of a host, in bytes (RFC 1035 section 3.1, as text).
 const MAX_NAME: usize = 253;
-/// What stands behind the scheme in the address of a Unix socket.
-const OVER_UNIX: &str = "+unix:";
 
 /// A checked `ws://` or `wss://` address (RFC 6455 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,39 +212,6 @@ pub(super) fn read(url: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, 
     })
 }
 
-/// Reads the address of a Unix socket, `ws+unix:/run/chat.sock:/socket`, as npm's `ws` writes it.
-fn over_unix(scheme: &str, rest: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, UrlError> {
-    let (path, resource) = rest.split_once(':').unwrap_or((rest, "/"));
-    // An older spelling has two slashes more.
-    let path = path.strip_prefix("//").unwrap_or(path);
-    let example = format!("write it like {scheme}+unix:/run/chat.sock:/socket");
-    if !path.starts_with('/') {
-        let what = "has no absolute path of a Unix socket";
-        return Err(UrlError::hint(what, example));
-    }
-    if !resource.starts_with(['/', '?']) {
-        let what = "has something behind its Unix socket that is no path";
-        return Err(UrlError::hint(what, example));
-    }
-    let url = read(&format!("{scheme}://localhost{resource}"), shown, protocol)?;
-    Ok(WsUrl {
-        unix: Some(socket(Path::new(path))?),
-        ..url
-    })
-}
-
-/// Checks the path of a Unix socket.
-pub(super) fn socket(path: &Path) -> Result<PathBuf, UrlError> {
-    match path.as_os_str().len() {
-        0 => Err(UrlError::new("is empty")),
-        1..=MAX_SOCKET_PATH => Ok(path.to_owned()),
-        _ => Err(UrlError::hint(
-            "has the path of a Unix socket that is longer than 107 bytes",
-            "move it, or make a symbolic link with a shorter path",
-        )),
-    }
-}
-
 /// The path and query; the path is at least `/`.
 fn resource(uri: &Uri) -> String {
     let query = uri.query().map(|query| format!("?{query}"));
@@ -279,26 +250,6 @@ pub(in crate::scenario) fn percent_encoded(part: &str, mut is_query: bool) -> St
 /// Whether a byte is never percent-encoded: it means itself in each part of an address (RFC 3986 section 2.3).
 pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// The scheme and the rest of an address whose scheme is not followed by exactly two slashes.
-fn half_scheme(text: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = text.split_once(':')?;
-    matches!(scheme, "ws" | "wss").then(|| (scheme, rest.trim_start_matches('/')))
-}
-
-/// The address that was probably meant by a text without a scheme, or with an incomplete one.
-pub fn as_address(text: &str) -> Option<String> {
-    let half = half_scheme(text);
-    let (scheme, rest) = half.unwrap_or(("ws", text));
-    let authority = rest.split('/').next().unwrap_or_default();
-    let is_host = |host: &str| {
-        !host.is_empty() && !host.ends_with(".toml") && (!host.contains(':') || host.ends_with(']'))
-    };
-    let has_port = (authority.rsplit_once(':'))
-        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
-    let is_address = has_port || half.is_some() && is_host(authority);
-    is_address.then(|| format!("{scheme}://{rest}"))
 }
 
 /// Whether the scheme is the one with TLS.
@@ -468,61 +419,6 @@ mod tests {
         assert!(url(&format!("ws://{longest}./")).is_ok());
         let what = "has a host with a longer name than DNS has";
         assert_eq!(url(&format!("ws://x{longest}/")), Err(what));
-    }
-
-    #[test]
-    fn an_address_without_its_scheme_is_told_from_a_file() {
-        for (text, address) in [
-            ("h:80", Some("ws://h:80")),
-            ("[::1]:80/chat", Some("ws://[::1]:80/chat")),
-            ("wss:/h", Some("wss://h")),
-            ("ws:h:80", Some("ws://h:80")),
-            ("ws:", None),
-            ("::1:80", None),
-            ("echo", None),
-            ("echo.toml:12", None),
-            ("C:folder", None),
-        ] {
-            assert_eq!(as_address(text).as_deref(), address, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_unix_socket_has_a_path_and_a_resource() {
-        for (text, socket, resource) in [
-            (
-                "ws+unix:/run/chat.sock:/socket?a=b",
-                "/run/chat.sock",
-                "/socket?a=b",
-            ),
-            ("ws+unix:///run/chat.sock:?a", "/run/chat.sock", "/?a"),
-            ("wss+unix:/run/chat.sock", "/run/chat.sock", "/"),
-        ] {
-            let url = url(text).unwrap();
-            assert_eq!(url.unix.as_deref(), Some(Path::new(socket)), "{text}");
-            let rest = (url.host.as_str(), url.resource.as_str(), url.secure);
-            assert_eq!(rest, ("localhost", resource, text.starts_with("wss")));
-            assert!(url.is_loopback() && !url.is_name());
-        }
-        let long = format!("ws+unix:/{}", "x".repeat(107));
-        for (text, what) in [
-            (
-                "ws+unix:chat.sock:/",
-                "has no absolute path of a Unix socket",
-            ),
-            ("ws+unix:", "has no absolute path of a Unix socket"),
-            (
-                "ws+unix:/a:b",
-                "has something behind its Unix socket that is no path",
-            ),
-            ("ftp+unix:/a:/b", "has a scheme other than ws and wss"),
-            (
-                &*long,
-                "has the path of a Unix socket that is longer than 107 bytes",
-            ),
-        ] {
-            assert_eq!(url(text), Err(what), "{text}");
-        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Makes up runs: nothing in them needs to make sense, but they may hold whatever a run may hold.
 
+mod judged;
+
 use std::collections::BTreeMap;
 
 use rand::{RngExt, SeedableRng};
@@ -11,10 +13,10 @@ use crate::measure::{
     Histogram, Incident, IncidentKind, Metric, Open, Phase, Relayed, Row, SocketEnd, Sockets,
     State, States, Surroundings, TcpEnding, TcpView, Usage, Value,
 };
-use crate::metric::{Cause, Counter, Gauge, Side, Timer, Unit, latency};
-use crate::scenario::{Activity, End, HttpWord, Origin, PromiseKind};
+use crate::metric::{Cause, Counter, Gauge, Side, Timer, latency};
+use crate::scenario::HttpWord;
 use crate::units::{Nanos, Timestamp};
-use crate::verdict::{Bounds, Measure, Observed, Outcome, Throttling, Times};
+use crate::verdict::{Outcome, Throttling};
 
 /// Times up to this many nanoseconds are stored in microseconds without a loss.
 const LONGEST: u64 = 1 << 50;
@@ -422,99 +424,6 @@ impl Dice {
             ended_by: self.of(&[EndedBy::Server, EndedBy::Fault, EndedBy::Plan]),
             cause: self.of(Cause::ALL),
             ended_ns: self.when(),
-        }
-    }
-
-    fn verdict(&mut self) -> Judgement {
-        Judgement {
-            exit: self.of(Exit::ALL),
-            gates: self.some(4, Self::gate),
-            contracts: self.some(6, Self::contract),
-            ends: self.some(3, |dice| CohortEnds {
-                cohort: dice.name(),
-                connections: u64::MAX,
-                ends: BTreeMap::from([(End::CloseFrame, dice.count() >> 8), (End::Fin, 1)]),
-                by_client: dice.count() >> 8,
-                codes: BTreeMap::from([(1011, dice.count()), (1000, dice.count())]),
-                tcp_end: dice.maybe(Self::stats),
-            }),
-            activity: self.some(3, |dice| ActivityResult {
-                cohort: dice.name(),
-                frame: dice.of(&[Activity::Ping, Activity::EmptyText]),
-                every_ns: dice.maybe(Self::length),
-                connections: dice.count(),
-                survived: dice.count(),
-                closed: dice.maybe(Self::stats),
-            }),
-            distrust: self.some(3, |dice| DoubtNote {
-                kind: dice.text(),
-                text: dice.text(),
-                hint: dice.maybe(Self::text),
-                concerns: dice.texts(),
-                whole_run: dice.yes(),
-            }),
-            warnings: self.some(3, |dice| Note {
-                kind: dice.text(),
-                text: dice.text(),
-                hint: dice.maybe(Self::text),
-            }),
-        }
-    }
-
-    fn gate(&mut self) -> GateResult {
-        let measures = [
-            Measure::Plain(Unit::Time),
-            Measure::Plain(Unit::Count),
-            Measure::Plain(Unit::Bytes),
-            Measure::Plain(Unit::Percent),
-            Measure::PerSecond(Unit::Count),
-            Measure::PerSecond(Unit::Bytes),
-            Measure::Ratio,
-        ];
-        GateResult {
-            gate: self.text(),
-            observed: self.maybe(|dice| match dice.of(&measures) {
-                measure @ Measure::Plain(Unit::Time) => Observed {
-                    value: dice.ns() as f64,
-                    measure,
-                },
-                measure => Observed {
-                    value: dice.number(),
-                    measure,
-                },
-            }),
-            passed: self.yes(),
-            doubted: self.yes(),
-            why: self.text(),
-            ended_the_run: self.yes(),
-        }
-    }
-
-    fn contract(&mut self) -> ContractResult {
-        ContractResult {
-            contract: self.of(&[PromiseKind::BackWithin, PromiseKind::ClosedBetween]),
-            cohort: self.name(),
-            from: self.maybe(|dice| dice.of(&[Origin::Ping, Origin::LastByte])),
-            bounds: self.maybe(|dice| Bounds {
-                lo_ns: dice.length(),
-                hi_ns: dice.maybe(Self::length),
-            }),
-            expected: self.text(),
-            n: self.count(),
-            times: self.maybe(Self::stats),
-            passed: self.yes(),
-            doubted: self.yes(),
-            why: self.text(),
-        }
-    }
-
-    fn stats(&mut self) -> Times {
-        Times {
-            n: self.count(),
-            min_ns: self.length(),
-            p50_ns: self.length(),
-            p99_ns: self.length(),
-            max_ns: self.length(),
         }
     }
 }

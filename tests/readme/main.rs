@@ -1,7 +1,11 @@
 //! Checks the documents: examples parse, commands exist, tables match the catalogue,
 //! and links have a target.
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod scenarios;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,9 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use common::process;
-use wsbench::metric::{Cause, Counter, Gauge, Timer};
-use wsbench::scenario::{self, Dialect, Outside, Overrides, Source};
-use wsbench::verdict::Exit;
 
 const DOCUMENTS: [&str; 11] = [
     "README.md",
@@ -100,90 +101,6 @@ fn arguments(command: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn every_scenario_in_the_readme_parses() {
-    every_scenario_parses("README.md");
-}
-
-#[test]
-fn every_scenario_of_the_page_on_sessions_parses() {
-    every_scenario_parses("docs/sessions.md");
-}
-
-#[test]
-fn every_scenario_of_the_page_on_connections_parses() {
-    every_scenario_parses("docs/connections.md");
-}
-
-#[test]
-fn every_scenario_of_the_page_on_dialects_parses() {
-    every_scenario_parses("docs/dialects.md");
-}
-
-/// And begins with a scenario to copy.
-#[test]
-fn each_dialect_has_a_section_and_says_what_it_was_tried_with() {
-    let text = read("docs/dialects.md");
-    for dialect in Dialect::ALL {
-        let name = dialect.name;
-        let tried = match &dialect.tried()[..] {
-            [] => "nothing yet".to_owned(),
-            servers => servers.join(", "),
-        };
-        let has_row = |line: &str| {
-            line.starts_with(&format!("| [`{name}`](#")) && line.ends_with(&format!("| {tried} |"))
-        };
-        assert!(text.lines().any(has_row), "{name}: {tried}");
-        let section = text
-            .split("\n## ")
-            .find_map(|section| section.strip_prefix(name));
-        let section = section.unwrap_or_else(|| panic!("{name} has no section"));
-        assert!(section.starts_with("\n\n```toml\n"), "{name}");
-        assert!(section.contains(&format!("\"{name}\"")), "{name}");
-    }
-}
-
-/// What stands for a file with a certificate and its key.
-const PEM: &str = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
-
-fn every_scenario_parses(document: &str) {
-    let outside = Outside {
-        env: &|name| {
-            ["TOKEN", "PASSWORD"]
-                .contains(&name)
-                .then(|| "s3cret".to_owned())
-        },
-        read: &|path| match path.extension().and_then(|end| end.to_str()) {
-            Some("pem" | "key") => Ok(PEM.into()),
-            _ => fs::read(path),
-        },
-        list: &|folder| Ok(vec![folder.join("a.pem")]),
-    };
-    for block in blocks(document, "toml") {
-        let table: toml::Table = toml::from_str(&block).unwrap_or_else(|e| panic!("{e}\n{block}"));
-        let mut text = block.clone();
-        // Adds what the shorter examples leave out, which a long one shows.
-        if !table.contains_key("target") {
-            text += "\n[target]\nurl = \"ws://127.0.0.1:9/\"\n";
-        }
-        if !table.contains_key("load") && !table.contains_key("cohort") {
-            text += "\n[load]\nconnections = 2\n";
-        }
-        if !table.contains_key("name") {
-            text = format!("name = \"example\"\n{text}");
-        }
-        let source = Source {
-            name: document.to_owned(),
-            text,
-        };
-        if let Err(problems) = scenario::parse(&source, &Overrides::default(), &outside) {
-            let mut wrong = problems.iter();
-            let is_wrong = wrong.any(|one| !one.message.contains("is not built yet"));
-            assert!(!is_wrong, "{problems}");
-        }
-    }
-}
-
-#[test]
 fn the_help_that_is_shown_is_the_help_there_is() {
     let shown: Vec<_> = commands("README.md")
         .into_iter()
@@ -238,56 +155,6 @@ fn assert_exists(command: &str, arguments: &[String]) {
         assert!(
             wsbench(&arguments).contains("file descriptors"),
             "{command}"
-        );
-    }
-}
-
-/// The question of a scenario is its first line.
-#[test]
-fn each_scenario_that_ships_is_listed_with_its_question() {
-    let listed = rows("README.md", "scenario");
-    let mut there = BTreeSet::new();
-    for entry in fs::read_dir(root().join("scenarios")).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
-        let question = text.lines().next().unwrap().strip_prefix("# ").unwrap();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        there.insert((name.to_owned(), question.to_owned()));
-    }
-    assert_same(&listed, &there);
-}
-
-/// Every column of a report must be explained on this page.
-#[test]
-fn every_column_of_a_report_is_explained() {
-    let page = read("reports/README.md");
-    for file in [
-        "summary",
-        "histogram",
-        "timeline",
-        "connections",
-        "contracts",
-    ] {
-        let section = page.split(&format!("## {file}.csv")).nth(1).unwrap();
-        let section = section.split("\n## ").next().unwrap();
-        let golden = read(&format!("tests/golden/{file}.csv"));
-        for column in golden.lines().next().unwrap().split(',') {
-            assert!(section.contains(&format!("`{column}`")), "{file}: {column}");
-        }
-    }
-}
-
-/// Every field of `run.json` must be explained on this page.
-#[test]
-fn every_field_of_run_json_is_explained() {
-    let page = read("reports/README.md");
-    let section = page.split("## run.json").nth(1).unwrap();
-    let golden: serde_json::Value = serde_json::from_str(&read("tests/golden/run.json")).unwrap();
-    for field in golden.as_object().unwrap().keys() {
-        let is_there = [format!("`{field}`"), format!("`{field}[]`")];
-        assert!(
-            is_there.iter().any(|name| section.contains(name)),
-            "{field}"
         );
     }
 }
@@ -376,102 +243,6 @@ fn promise_and_expectation(row: &str) -> String {
         .map(str::trim)
         .filter(|cell| !cell.is_empty());
     cells.take(3).collect::<Vec<_>>().join(" · ")
-}
-
-#[test]
-fn the_exit_codes_are_those_of_the_program() {
-    let readme = read("README.md");
-    let help = wsbench(&["--help"]);
-    for exit in Exit::ALL {
-        let code = exit.code();
-        assert!(readme.contains(&format!("\n| {code} | ")), "{code}");
-        assert!(help.contains(&format!(" {code}  ")), "{code}");
-    }
-}
-
-/// The rows of all tables whose heading begins with this word, without the backticks.
-fn rows(document: &str, heading: &str) -> BTreeSet<(String, String)> {
-    let text = read(document);
-    let mut found = BTreeSet::new();
-    let mut inside = false;
-    for line in text.lines() {
-        let Some(row) = line
-            .strip_prefix("| ")
-            .and_then(|row| row.strip_suffix(" |"))
-        else {
-            inside = inside && line.starts_with("|--");
-            continue;
-        };
-        let (name, meaning) = row.split_once(" | ").unwrap_or((row, ""));
-        if name == heading {
-            inside = true;
-        } else if inside {
-            found.insert((name.replace('`', ""), meaning.to_owned()));
-        }
-    }
-    found
-}
-
-/// The names and meanings of a part of the catalogue.
-macro_rules! catalogue {
-    ($($enum:ident),+) => {{
-        let all = [$($enum::ALL.iter().map(|one| (one.name(), one.meaning())).collect::<Vec<_>>()),+].concat();
-        let owned = all.into_iter().map(|(name, meaning)| (name.to_owned(), meaning.to_owned()));
-        owned.collect::<BTreeSet<_>>()
-    }};
-}
-
-#[test]
-fn the_tables_of_the_measurement_page_are_the_catalogue() {
-    const PAGE: &str = "docs/measurement.md";
-    assert_same(&rows(PAGE, "counter"), &catalogue!(Counter));
-    assert_same(&rows(PAGE, "cause"), &catalogue!(Cause));
-    let mut timed = rows(PAGE, "metric");
-    // Skips the table of the four timers with two ends, which uses other words.
-    timed.retain(|(_, meaning)| !meaning.contains(" | "));
-    assert_same(&timed, &catalogue!(Timer, Gauge));
-}
-
-#[track_caller]
-fn assert_same<T: Ord + std::fmt::Debug>(document: &BTreeSet<T>, program: &BTreeSet<T>) {
-    let missing: Vec<_> = program.difference(document).collect();
-    let unknown: Vec<_> = document.difference(program).collect();
-    let both = (missing.is_empty(), unknown.is_empty());
-    assert_eq!(
-        both,
-        (true, true),
-        "missing: {missing:#?}\nnot so any more: {unknown:#?}"
-    );
-}
-
-#[test]
-fn every_dependency_has_its_reason() {
-    let manifest: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap();
-    let mut names = BTreeSet::new();
-    collect_dependencies(&manifest, &mut names);
-    assert!(names.len() > 20);
-    let design = read("docs/design.md");
-    let section = design.split("## 5. Dependencies").nth(1).unwrap();
-    let listed: BTreeSet<String> = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split(" |").next())
-        .flat_map(|cell| cell.split(", ").map(|name| name.replace('`', "")))
-        .collect();
-    assert_same(&listed, &names);
-}
-
-fn collect_dependencies(table: &toml::Table, names: &mut BTreeSet<String>) {
-    for (key, value) in table {
-        match value {
-            toml::Value::Table(found) if key.ends_with("dependencies") => {
-                names.extend(found.keys().cloned());
-            }
-            toml::Value::Table(other) if key == "target" || key.starts_with("cfg(") => {
-                collect_dependencies(other, names);
-            }
-            _ => {}
-        }
-    }
 }
 
 #[test]
