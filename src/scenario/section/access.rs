@@ -1,13 +1,14 @@
-//! How clients get to a server: what `[target]` says of it, and `[cohort.target]` of one cohort.
+//! A server and how clients get to it: the keys that `[target]` and `[cohort.target]` share, declared here for both.
 
-use super::addresses::{AddressKeys, Addresses};
+use super::addresses::{AddressOrder, Addresses, Family, PinnedGiven};
 use super::announce::{self, Announce, AnnounceTable};
 use super::compression::{self, Compression, CompressionGiven};
-use super::http_version::{HttpKeys, HttpVersion};
+use super::http_version::{HttpVersion, HttpWord, Streams};
 use super::proxy::{self, Proxy, ProxyGiven};
-use super::servers::Address;
+use super::servers::{Address, UrlGiven};
 use super::tls::{self, TlsSettings, TlsTable};
-use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section, Whole};
+use crate::scenario::reading::{At, Given as _, Merge as _, Section, TimeOrZero, Whole};
+use crate::units::ByteSize;
 
 /// How clients get to a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,19 +31,92 @@ pub struct Access {
     pub http: HttpVersion,
 }
 
-/// The keys that say it, in `[target]` or `[cohort.target]`.
-pub(super) struct AccessKeys<'k> {
-    pub(super) ca: &'k Key<String>,
-    pub(super) insecure: &'k Key<bool>,
-    pub(super) tls: &'k Key<TlsTable>,
-    pub(super) proxy: &'k Key<ProxyGiven>,
-    pub(super) proxy_protocol: &'k Key<AnnounceTable>,
-    pub(super) compression: &'k Key<CompressionGiven>,
-    pub(super) addresses: AddressKeys,
-    pub(super) redirects: &'k Key<Redirects>,
-    pub(super) http: HttpKeys,
-    /// Whether an address stands beside them.
-    pub(super) is_elsewhere: bool,
+/// Declares a table with the keys of [`AccessTable`] and, after them, others of its own, as [`keys!`] declares them. The
+/// types of all these keys have to be in scope.
+///
+/// [`keys!`]: crate::scenario::reading::keys
+macro_rules! access_keys {
+    (@declare
+        { $(#$about:tt)* $name:ident = $title:tt { $($own:tt)* } }
+        $($(#$doc:tt)* $key:ident: $type:ty,)*
+    ) => {
+        $crate::scenario::reading::keys! {
+            $(#$about)*
+            $name = $title { $($(#$doc)* $key: $type,)* $($own)* }
+        }
+
+        impl From<&$name> for $crate::scenario::section::access::AccessTable {
+            /// The keys that it shares with other such tables.
+            fn from(table: &$name) -> Self {
+                Self { $($key: table.$key.clone(),)* }
+            }
+        }
+    };
+    ($($table:tt)*) => {
+        access_keys! {
+            @declare { $($table)* }
+            /// `ws://…` or `wss://…`, or "embedded" for the built-in server; a cohort may write that where `[target]`
+            /// does. `${NAME}` comes from the environment. `http://…` and `https://…` make no upgrade: there clients
+            /// ask by `http` steps, at the built-in server with "embedded-http". Or a list, whose servers get
+            /// connections in turn: ["ws://a.example.org/", { url = "ws://b.example.org/", weight = 3 }].
+            url: UrlGiven,
+            /// The Unix socket to dial; `url` still gives `Host`, the path and TLS. In short:
+            /// "ws+unix:/run/chat.sock:/socket" as `url`.
+            unix: String,
+            /// Over http: keep a connection between two requests, if the server keeps it too; else each request has a
+            /// new one. Default true.
+            keep_alive: bool,
+            /// A PEM file with the only certificates to trust; relative to the scenario file.
+            ca: String,
+            /// Trust any certificate.
+            insecure: bool,
+            /// How TLS is spoken, under `wss://` and `https://`. That of a cohort is merged with that of `[target]` key
+            /// by key.
+            tls: TlsTable,
+            /// The proxy that connections go through: an address such as "http://proxy:3128" or "socks5h://proxy:1080",
+            /// a table, or "environment" for the one of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. "off": none.
+            proxy: ProxyGiven,
+            /// What a load balancer tells the servers behind it of their clients, said before anything else.
+            proxy_protocol: AnnounceTable,
+            /// Offers compression by permessage-deflate: `true`, or a table, which in a cohort is merged with that of
+            /// `[target]` key by key. `false`: none is offered.
+            compression: CompressionGiven,
+            /// How many redirects of the upgrade request clients follow; the next one is an `http_status`. Never from
+            /// wss to ws; what leads to another origin is asked without `Authorization` and `Cookie`. Default 0.
+            redirects: Redirects,
+            /// Which of several addresses of a name clients dial first. Default "spread".
+            addresses: AddressOrder,
+            /// The only family of addresses that is dialled; "any": that of the first address, then the other. Default
+            /// "any".
+            family: Family,
+            /// Addresses of names, which are then not looked up: { "chat.example.org" = ["10.0.0.7", "10.0.0.8"] }. The
+            /// port, `Host` and the name for TLS stay. Those of a cohort are merged with those of `[target]` name by
+            /// name.
+            resolve: PinnedGiven,
+            /// How often names are looked up again. Default "0s": when no address accepts a connection.
+            resolve_every: TimeOrZero,
+            /// The network device to dial over, such as "eth1"; "off": as the system's routes say.
+            device: String,
+            /// What WebSockets go over: "1.1", each on a TCP connection of its own; or "2", as streams of TCP
+            /// connections that they share (RFC 8441), which needs `streams_per_connection`. Default: "1.1".
+            http: HttpWord,
+            /// With `http = "2"`: how many WebSockets share a TCP connection. 1 is a connection for each user, as
+            /// browsers have; 100 a gateway in front of the server. These are two different tests, so there is no
+            /// default.
+            streams_per_connection: Streams,
+            /// With `http = "2"`: how much the server may send on a WebSocket before it is read. Default: "64KiB".
+            stream_window: ByteSize,
+            /// With `http = "2"`: the same for all WebSockets of a TCP connection. Default: "16MiB".
+            connection_window: ByteSize,
+        }
+    };
+}
+pub(super) use access_keys;
+
+access_keys! {
+    /// The server of a cohort, and how its clients get there. What is left out is that of `[target]`.
+    #[serde(expecting = "a table")]
+    AccessTable = "CohortTarget" {}
 }
 
 /// A number of redirects.
@@ -52,15 +126,21 @@ pub(super) type Redirects = Whole<0, 20>;
 #[derive(Debug, Clone)]
 pub(in crate::scenario) struct SharedAccess {
     pub(in crate::scenario) access: Access,
+    keys: AccessTable,
+    /// With the short forms that stand beside the table.
     tls: TlsTable,
-    proxy: Key<ProxyGiven>,
-    compression: Key<CompressionGiven>,
-    http: HttpKeys,
 }
 
-impl AccessKeys<'_> {
+impl SharedAccess {
+    /// Whether connections are kept between two requests of HTTP.
+    pub(super) fn keep_alive(&self) -> bool {
+        self.keys.keep_alive.value_or(true)
+    }
+}
+
+impl AccessTable {
     /// Notes settings of TLS, which is spoken with nobody.
-    pub(super) fn excluded(&self, section: &mut Section<'_, '_>) {
+    pub(super) fn exclude_tls(&self, section: &mut Section<'_, '_>) {
         let insecure = self.insecure.as_ref().filter(|insecure| insecure.value);
         let given = [
             ("ca", self.ca.place()),
@@ -78,28 +158,26 @@ impl AccessKeys<'_> {
         address: Option<&Address>,
     ) -> SharedAccess {
         let servers = address.and_then(|address| address.url.servers());
-        let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
-        let http = self.http.resolve(section, &self.http, address);
+        let At { value: tls, .. } = self.tls_keys(section).unwrap_or_default();
+        let http = self.version(section, self, address);
         SharedAccess {
             access: Access {
-                tls: self.tls(section, &keys),
-                proxy: proxy::resolve(section, self.proxy, servers),
-                unused_proxy: proxy::unused(section, self.proxy, servers),
-                announce: announce::resolve(section, self.proxy_protocol),
-                compression: compression::resolve(section, self.compression, &None),
-                addresses: self.addresses.over(section, &Addresses::default()),
+                tls: self.tls_settings(section, &tls),
+                proxy: proxy::resolve(section, &self.proxy, servers),
+                unused_proxy: proxy::unused(section, &self.proxy, servers),
+                announce: announce::resolve(section, &self.proxy_protocol),
+                compression: compression::resolve(section, &self.compression, &None),
+                addresses: self.addresses_over(section, &Addresses::default()),
                 redirects: self.redirects.value_or(0),
                 http,
             },
-            tls: keys,
-            proxy: self.proxy.clone(),
-            compression: self.compression.clone(),
-            http: self.http.clone(),
+            keys: self.clone(),
+            tls,
         }
     }
 
     /// Resolves those of a cohort, merged key by key with those of `[target]`; `address` is that of the cohort.
-    pub(super) fn over(
+    pub(super) fn over_shared(
         &self,
         section: &mut Section<'_, '_>,
         shared: &SharedAccess,
@@ -107,31 +185,27 @@ impl AccessKeys<'_> {
     ) -> Access {
         let servers = address.and_then(|address| address.url.servers());
         let tls = match self.tls_keys(section) {
-            Some(own) => self.tls(section, &over(own.value, shared.tls.clone())),
+            Some(own) => self.tls_settings(section, &over(own.value, shared.tls.clone())),
             None => shared.access.tls.clone(),
         };
-        let proxy = match self.proxy {
-            Some(_) => self.proxy,
-            // The environment may name another proxy on the way to another server.
-            None => &shared.proxy,
-        };
-        let announce = announce::resolve(section, self.proxy_protocol);
-        let http = self.http.clone().over(&shared.http);
-        let http = match self.http.any() || self.is_elsewhere {
-            true => http.resolve(section, &self.http, address),
+        // What is said of the target is resolved anew: the environment may name another proxy on the way to another server.
+        let both = self.clone().over(shared.keys.clone());
+        let announce = announce::resolve(section, &self.proxy_protocol);
+        let http = match self.says_version() || self.url.is_some() {
+            true => both.version(section, self, address),
             false => shared.access.http,
         };
         Access {
             http,
             tls,
-            unused_proxy: proxy::unused(section, proxy, servers),
-            proxy: proxy::resolve(section, proxy, servers),
+            unused_proxy: proxy::unused(section, &both.proxy, servers),
+            proxy: proxy::resolve(section, &both.proxy, servers),
             announce: announce.or_else(|| shared.access.announce.clone()),
-            compression: match self.compression {
+            compression: match &self.compression {
                 None => shared.access.compression.clone(),
-                own => compression::resolve(section, own, &shared.compression),
+                own => compression::resolve(section, own, &shared.keys.compression),
             },
-            addresses: self.addresses.over(section, &shared.access.addresses),
+            addresses: self.addresses_over(section, &shared.access.addresses),
             redirects: self.redirects.value_or(shared.access.redirects),
         }
     }
@@ -143,7 +217,7 @@ impl AccessKeys<'_> {
             insecure: self.insecure.clone(),
             ..TlsTable::default()
         };
-        let Some(At { value: long, place }) = self.tls else {
+        let Some(At { value: long, place }) = &self.tls else {
             let place = (self.ca.place()).or_else(|| self.insecure.place())?.clone();
             return Some(At {
                 value: short,
@@ -167,8 +241,8 @@ impl AccessKeys<'_> {
     }
 
     /// What is wrong is said of `[target.tls]`, unless only the short forms were given.
-    fn tls(&self, section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSettings {
-        let (path, place) = match self.tls {
+    fn tls_settings(&self, section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSettings {
+        let (path, place) = match &self.tls {
             Some(at) => (section.key("tls"), at.place.clone()),
             None => (section.path.to_owned(), section.place.clone()),
         };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::scenario::reading::{At, Given as _, Key, OneOrMany, Section, TimeOrZero, words};
+use super::access::AccessTable;
+use crate::scenario::reading::{At, Given as _, OneOrMany, Section, words};
 
 /// The most addresses that one name is given.
 const MAX_PINNED: usize = 256;
@@ -87,19 +88,13 @@ impl Family {
 /// Names, each with an address or several.
 pub(in crate::scenario) type PinnedGiven = BTreeMap<String, At<OneOrMany<String>>>;
 
-/// The keys that say it, in `[target]` or `[cohort.target]`.
-#[derive(Debug, Clone)]
-pub(super) struct AddressKeys {
-    pub(super) addresses: Key<AddressOrder>,
-    pub(super) family: Key<Family>,
-    pub(super) resolve: Key<PinnedGiven>,
-    pub(super) resolve_every: Key<TimeOrZero>,
-    pub(super) device: Key<String>,
-}
-
-impl AddressKeys {
-    /// Resolves them over those of `[target]`, key by key.
-    pub(super) fn over(&self, section: &mut Section<'_, '_>, base: &Addresses) -> Addresses {
+impl AccessTable {
+    /// Resolves what it says of addresses over what `[target]` says, key by key.
+    pub(super) fn addresses_over(
+        &self,
+        section: &mut Section<'_, '_>,
+        base: &Addresses,
+    ) -> Addresses {
         let family = self.family.value_or(base.family);
         let mut pinned = base.pinned.clone();
         for (host, given) in self.resolve.iter().flat_map(|at| &at.value) {

@@ -2,9 +2,9 @@
 
 use std::cell::OnceCell;
 
-use super::access::SharedAccess;
+use super::access::{AccessTable, SharedAccess};
 use super::cohort::Cohort;
-use super::cohort_target::{self, CohortTargetTable, Spoken};
+use super::cohort_target::{self, Spoken};
 use super::data::{self, Data};
 use super::heartbeat_table::{self, HeartbeatTable};
 use super::http_cohort;
@@ -36,7 +36,7 @@ keys! {
         /// How many. Required.
         connections: Connections,
         /// The server of these connections, and what is spoken with it, where that is not the one of `[target]`.
-        target: CohortTargetTable,
+        target: AccessTable,
         /// Replaces the `message`s above; `[]` removes them.
         message: List<At<MessageTable>>,
         /// The topics that these connections are members of as soon as they are ready: one name or a list of at most 8.
@@ -185,8 +185,7 @@ impl CommonSettings<'_> {
             Some(_) => reconnect::resolve(check, "cohort.reconnect", &own.reconnect),
             None => self.reconnect,
         };
-        let target = self.file.target.as_ref().map(|target| &target.value);
-        let spoken = cohort_target::resolve(check, &own.target, target, self.address, self.access);
+        let spoken = cohort_target::resolve(check, &own.target, self.address, self.access);
         let lists = Lists::of(self.file, own);
         let protocol = (spoken.as_ref()).map_or_else(|| self.protocol(), |spoken| spoken.protocol);
         let talk = self.talk(check, lists, protocol, reconnect);

@@ -1,8 +1,9 @@
 //! `http` and what belongs to it: the version of HTTP under WebSockets, and how many share a TCP connection.
 
+use super::access::AccessTable;
 use super::servers::Address;
 use super::url::Protocol;
-use crate::scenario::reading::{At, Given as _, Key, Section, Whole, words};
+use crate::scenario::reading::{At, Key, Section, Whole, given, words};
 use crate::units::ByteSize;
 
 /// The most streams on one TCP connection.
@@ -84,38 +85,17 @@ words! {
 /// How many streams a TCP connection has.
 pub(super) type Streams = Whole<1, MAX_STREAMS>;
 
-/// The keys that say it, in `[target]` or `[cohort.target]`.
-#[derive(Debug, Clone, Default)]
-pub(in crate::scenario) struct HttpKeys {
-    pub(super) http: Key<HttpWord>,
-    pub(super) streams: Key<Streams>,
-    pub(super) stream_window: Key<ByteSize>,
-    pub(super) connection_window: Key<ByteSize>,
-}
-
-impl HttpKeys {
-    /// The keys of a cohort over those of `[target]`.
-    pub(super) fn over(self, base: &Self) -> Self {
-        Self {
-            http: self.http.or_else(|| base.http.clone()),
-            streams: self.streams.or_else(|| base.streams.clone()),
-            stream_window: self.stream_window.or_else(|| base.stream_window.clone()),
-            connection_window: self
-                .connection_window
-                .or_else(|| base.connection_window.clone()),
-        }
+impl AccessTable {
+    /// Returns whether it says anything of the version of HTTP.
+    pub(super) fn says_version(&self) -> bool {
+        given!(self; http, streams_per_connection, stream_window, connection_window)
+            .iter()
+            .any(|(_, place)| place.is_some())
     }
 
-    /// Returns whether one was given.
-    pub(super) fn any(&self) -> bool {
-        self.http.is_some()
-            || self.streams.is_some()
-            || self.stream_window.is_some()
-            || self.connection_window.is_some()
-    }
-
-    /// Resolves them; `own` are those that stand here, and `address` is that of the server.
-    pub(super) fn resolve(
+    /// Resolves what it says of the version of HTTP; `own` are the keys that stand here, and `address` is that of the
+    /// server.
+    pub(super) fn version(
         &self,
         section: &mut Section<'_, '_>,
         own: &Self,
@@ -126,16 +106,9 @@ impl HttpKeys {
             .as_ref()
             .is_some_and(|http| http.value == HttpWord::Two);
         if !is_two {
-            let given = [
-                ("streams_per_connection", own.streams.place()),
-                ("stream_window", own.stream_window.place()),
-                ("connection_window", own.connection_window.place()),
-            ];
-            section.excluded(
-                &given,
-                "is only for `http = \"2\"`",
-                "write that too, or leave this out",
-            );
+            let given = given!(own; streams_per_connection, stream_window, connection_window);
+            let hint = "write that too, or leave this out";
+            section.excluded(&given, "is only for `http = \"2\"`", hint);
             return HttpVersion::One;
         }
         if address.is_some_and(|address| address.protocol == Protocol::Http) {
@@ -159,7 +132,7 @@ impl HttpKeys {
                 "leave it out, or write the address of a server",
             );
         }
-        let Some(At { value: streams, .. }) = self.streams else {
+        let Some(At { value: streams, .. }) = self.streams_per_connection else {
             let missing = section.key("streams_per_connection");
             let what = format_args!("is \"2\" without `{missing}`");
             // What is wrong with `[target]` is told there.

@@ -3,13 +3,13 @@
 
 use std::net::IpAddr;
 
+use super::access::AccessTable;
 use super::cohort::Cohort;
 use super::cohort_table::CohortTable;
-use super::cohort_target::CohortTargetTable;
 use super::http_version::HttpVersion;
 use super::proxy::ProxyKind;
 use super::servers::Servers;
-use super::target::{Target, TargetTable};
+use super::target::Target;
 use super::url::{Protocol, WsUrl};
 use crate::scenario::fault::{FaultKind, Path};
 use crate::scenario::reading::{At, Check, Given as _, Key, List, Place, nearest};
@@ -48,21 +48,20 @@ pub(in crate::scenario) fn check(
 }
 
 /// A key of `[cohort.target]`, or that of `[target]`, with its place.
-fn given<'k, T: 'k>(
-    file: &'k File,
-    own: Option<&'k CohortTable>,
+fn given<T>(
+    file: &File,
+    own: Option<&CohortTable>,
     key: &str,
-    of_cohort: impl Fn(&'k CohortTargetTable) -> &'k Key<T>,
-    of_target: impl Fn(&'k TargetTable) -> &'k Key<T>,
-) -> (String, &'k Place) {
+    of: impl Fn(&AccessTable) -> &Key<T>,
+) -> (String, Place) {
     let own = own.and_then(|own| own.target.as_ref());
-    let own = own.and_then(|at| of_cohort(&at.value).place());
+    let own = own.and_then(|at| of(&at.value).place());
     match own {
-        Some(place) => (format!("cohort.target.{key}"), place),
+        Some(place) => (format!("cohort.target.{key}"), place.clone()),
         None => {
-            let shared = file.target.as_ref();
-            let place = shared.and_then(|at| of_target(&at.value).place());
-            (format!("target.{key}"), place.unwrap_or(&Place::Nowhere))
+            let shared = file.target.as_ref().map(|at| AccessTable::from(&at.value));
+            let place = shared.and_then(|keys| of(&keys).place().cloned());
+            (format!("target.{key}"), place.unwrap_or_default())
         }
     }
 }
@@ -78,27 +77,21 @@ fn redirected(
     if cohort.access.redirects == 0 {
         return;
     }
-    let (key, place) = given(
-        file,
-        own,
-        "redirects",
-        |own| &own.redirects,
-        |all| &all.redirects,
-    );
+    let (key, place) = given(file, own, "redirects", |keys| &keys.redirects);
     let name = &cohort.name;
     if cohort.protocol == Protocol::Http {
         let what = format_args!("is for upgrade requests, and the clients of `{name}` make none");
         let hint = "leave it out: `http` steps see the redirects themselves";
-        check.problem(&key, place, what, hint);
+        check.problem(&key, &place, what, hint);
     } else if cohort.access.http != HttpVersion::One {
         // The connection that they lead away from is shared.
         let what = format_args!("are not followed over HTTP/2, which `{name}` speaks");
         let hint = "leave it out for this cohort (`redirects = 0`), or write `http = \"1.1\"`";
-        check.problem(&key, place, what, hint);
+        check.problem(&key, &place, what, hint);
     } else if path.is_some_and(|path| path.leads(name)) {
         let what = format_args!("would lead `{name}` around the relay of `[path]`");
         let hint = "leave it out, or name the other cohorts in the faults of the path";
-        check.problem(&key, place, what, hint);
+        check.problem(&key, &place, what, hint);
     }
 }
 

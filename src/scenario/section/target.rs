@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::access::{Access, AccessKeys, Redirects, SharedAccess};
-use super::addresses::{AddressKeys, AddressOrder, Family, PinnedGiven};
+use super::access::{Access, AccessTable, Redirects, SharedAccess, access_keys};
+use super::addresses::{AddressOrder, Family, PinnedGiven};
 use super::announce::AnnounceTable;
 use super::compression::{Compression, CompressionGiven, SendsPacked};
-use super::http_version::{HttpKeys, HttpWord, Streams};
+use super::http_version::{HttpWord, Streams};
 use super::process::{self, Process};
 use super::proxy::ProxyGiven;
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
@@ -24,7 +24,7 @@ use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
     At, Check, Given as _, Items as _, Key, List, OneOrMany, Place, Section, Shorthand, Time,
-    TimeOrZero, Whole, given, keys,
+    TimeOrZero, Whole, given,
 };
 use crate::units::ByteSize;
 
@@ -73,20 +73,10 @@ pub struct Target {
     pub faults: Vec<TargetFault>,
 }
 
-keys! {
+access_keys! {
     /// The server under test.
     #[serde(expecting = "a table")]
     TargetTable = "Target" {
-        /// `ws://…` or `wss://…`, or "embedded" for the built-in server. `${NAME}` comes from the environment.
-        /// `http://…` and `https://…` make no upgrade: there clients ask by `http` steps, at the built-in server with
-        /// "embedded-http". Or a list, whose servers get connections in turn:
-        /// ["ws://a.example.org/", { url = "ws://b.example.org/", weight = 3 }].
-        url: UrlGiven,
-        /// The Unix socket to dial; `url` still gives `Host`, the path and TLS. In short: "ws+unix:/run/chat.sock:/socket" as
-        /// `url`.
-        unix: String,
-        /// Over http: keep a connection between two requests, if the server keeps it too; else each request has a new one.
-        keep_alive: bool = true,
         /// From the dial to the checked 101.
         connect_timeout: Time = Time::seconds(10),
         /// From our Close to the end of TCP.
@@ -100,43 +90,6 @@ keys! {
         origin: String,
         /// Subprotocols to offer, in this order.
         subprotocols: List<At<String>>,
-        /// A PEM file with the only certificates to trust; relative to the scenario file.
-        ca: String,
-        /// Trust any certificate.
-        insecure: bool,
-        /// How TLS is spoken, under `wss://` and `https://`.
-        tls: TlsTable,
-        /// The proxy that connections go through: an address such as "http://proxy:3128" or "socks5h://proxy:1080", a table,
-        /// or "environment" for the one of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY.
-        proxy: ProxyGiven,
-        /// What a load balancer tells the servers behind it of their clients, said before anything else.
-        proxy_protocol: AnnounceTable,
-        /// Offers compression by permessage-deflate: `true`, or a table. `false`: none is offered.
-        compression: CompressionGiven,
-        /// How many redirects of the upgrade request clients follow; the next one is an `http_status`. Never from wss to ws;
-        /// what leads to another origin is asked without `Authorization` and `Cookie`. Default 0.
-        redirects: Redirects,
-        /// Which of several addresses of a name clients dial first. Default "spread".
-        addresses: AddressOrder,
-        /// The only family of addresses that is dialled; "any": that of the first address, then the other. Default "any".
-        family: Family,
-        /// Addresses of names, which are then not looked up: { "chat.example.org" = ["10.0.0.7", "10.0.0.8"] }. The port,
-        /// `Host` and the name for TLS stay.
-        resolve: PinnedGiven,
-        /// How often names are looked up again. Default "0s": when no address accepts a connection.
-        resolve_every: TimeOrZero,
-        /// The network device to dial over, such as "eth1".
-        device: String,
-        /// What WebSockets go over: "1.1", each on a TCP connection of its own; or "2", as streams of TCP connections that
-        /// they share (RFC 8441), which needs `streams_per_connection`. Default: "1.1".
-        http: HttpWord,
-        /// With `http = "2"`: how many WebSockets share a TCP connection. 1 is a connection for each user, as browsers have;
-        /// 100 a gateway in front of the server. These are two different tests, so there is no default.
-        streams_per_connection: Streams,
-        /// With `http = "2"`: how much the server may send on a WebSocket before it is read. Default: "64KiB".
-        stream_window: ByteSize,
-        /// With `http = "2"`: the same for all WebSockets of a TCP connection. Default: "16MiB".
-        connection_window: ByteSize,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
         /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
@@ -187,7 +140,7 @@ pub(in crate::scenario) fn access(
     if let Some(address) = address {
         packs(section, address, &keys.compression);
     }
-    (keys.access()).shared(section, address)
+    AccessTable::from(keys).shared(section, address)
 }
 
 /// Notes `compression` where nobody speaks it.
@@ -260,32 +213,6 @@ pub(in crate::scenario) fn resolve(
 }
 
 impl TargetTable {
-    fn access(&self) -> AccessKeys<'_> {
-        AccessKeys {
-            ca: &self.ca,
-            insecure: &self.insecure,
-            tls: &self.tls,
-            proxy: &self.proxy,
-            proxy_protocol: &self.proxy_protocol,
-            compression: &self.compression,
-            addresses: AddressKeys {
-                addresses: self.addresses.clone(),
-                family: self.family.clone(),
-                resolve: self.resolve.clone(),
-                resolve_every: self.resolve_every.clone(),
-                device: self.device.clone(),
-            },
-            redirects: &self.redirects,
-            http: HttpKeys {
-                http: self.http.clone(),
-                streams: self.streams_per_connection.clone(),
-                stream_window: self.stream_window.clone(),
-                connection_window: self.connection_window.clone(),
-            },
-            is_elsewhere: self.url.is_some(),
-        }
-    }
-
     /// Notes settings of TLS where it is spoken with nobody.
     fn no_tls(&self, section: &mut Section<'_, '_>, url: Option<&TargetUrl>, cohorts: &[Cohort]) {
         let is_plain = match url {
@@ -294,7 +221,7 @@ impl TargetTable {
         };
         let mut others = cohorts.iter().flat_map(Cohort::other_servers);
         if is_plain && !others.any(|server| server.secure) {
-            self.access().excluded(section);
+            AccessTable::from(self).exclude_tls(section);
         }
     }
 
