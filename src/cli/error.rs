@@ -1,7 +1,8 @@
 //! All errors of the commands, with their exit codes.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use super::serve::ServeError;
 use crate::engine::{EngineError, LimitError};
@@ -23,10 +24,10 @@ pub(super) enum CliError {
     #[error("read the scenario {}: {source}\nhint: {hint}", path.display())]
     Scenario {
         path: PathBuf,
-        source: std::io::Error,
+        source: io::Error,
         hint: String,
     },
-    /// `init` would overwrite this file.
+    /// `init` or `probe` would overwrite this file.
     #[error("write {}: it is there already\nhint: name another file", .0.display())]
     Exists(PathBuf),
     /// The file to write is also an input of the run.
@@ -37,16 +38,10 @@ pub(super) enum CliError {
     NoFolder(PathBuf),
     /// A file cannot be written.
     #[error("write {}: {source}", path.display())]
-    Write {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// A file cannot be written to its end after the run.
     #[error("write {}: {source}", path.display())]
-    LateWrite {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    LateWrite { path: PathBuf, source: io::Error },
     /// A header of the command line has no colon. The message never quotes it, because it may hold a secret.
     #[error(
         "read `--header`: one has no colon\nhint: write a name, a colon and a value, like \"Authorization: Bearer …\""
@@ -110,7 +105,7 @@ pub(super) enum CliError {
     #[error("{doing}: {source}")]
     System {
         doing: &'static str,
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -136,6 +131,17 @@ impl CliError {
                 text,
                 exit: self.exit(),
             },
+        }
+    }
+
+    /// A file that cannot be opened for writing.
+    pub(super) fn write(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            ErrorKind::AlreadyExists => Self::Exists(path),
+            // It would have been created.
+            ErrorKind::NotFound => Self::NoFolder(path),
+            _ => Self::Write { path, source },
         }
     }
 

@@ -88,10 +88,7 @@ pub(super) type Needed = (PathBuf, &'static str);
 /// # Errors
 /// When it cannot be created, is one of the files that are `needed` (under any name), or is a pipe without a reader.
 pub(super) fn create(path: &Path, needed: &[Needed]) -> Result<File, CliError> {
-    let failed = |source| CliError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| CliError::write(path, source);
     let file = open_to_write(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let mut needed = needed.iter();

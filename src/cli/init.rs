@@ -1,7 +1,7 @@
 //! `wsbench init`: writes a scenario to start from.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
@@ -36,16 +36,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     if path == Path::new("-") {
         return term::print(text).map(|()| Exit::Passed);
     }
-    let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(CliError::Exists(path));
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(CliError::NoFolder(path));
-        }
-        Err(source) => return Err(CliError::Write { path, source }),
-    };
+    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = file.map_err(|error| CliError::write(&path, error))?;
     file.write_all(text).map_err(|source| CliError::Write {
         path: path.clone(),
         source,

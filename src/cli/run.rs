@@ -48,7 +48,8 @@ pub(super) struct Args {
         long,
         value_name = "NUMBER",
         default_value_t = 1,
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = parse_seed
     )]
     seed: u64,
     /// Threads that send and receive [default: one for each core]
@@ -60,6 +61,11 @@ pub(super) struct Args {
     /// Print run.json instead of the summary
     #[arg(long)]
     json: bool,
+}
+
+fn parse_seed(text: &str) -> Result<u64, &'static str> {
+    text.parse()
+        .map_err(|_| "write a whole number, not below 0 and below 2^64")
 }
 
 /// Executes the whole command.

@@ -2,6 +2,7 @@
 //! Only this module expands `${NAME}` and finds files.
 
 use std::fmt::Display;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::document::Removed;
@@ -66,10 +67,15 @@ impl Check<'_> {
 
     /// Notes that a table lacks the first of these keys, unless one of them was given with a wrong value.
     pub(in crate::scenario) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
-        let explained = |key: &&str| self.removed.iter().any(|one| one.explains(table, key));
-        if !keys.iter().any(explained) {
+        if !self.explains_lack(table, keys) {
             self.problem(keys[0], table, "is missing", hint);
         }
+    }
+
+    /// Whether one of these keys was given with a wrong value.
+    pub(in crate::scenario) fn explains_lack(&self, table: &Place, keys: &[&str]) -> bool {
+        let explained = |key: &&str| self.removed.iter().any(|one| one.explains(table, key));
+        keys.iter().any(explained)
     }
 
     /// Notes that a table or list is empty, unless something wrong was removed from it.
@@ -150,7 +156,10 @@ impl Check<'_> {
             Ok(files) => Some(files),
             Err(error) => {
                 let what = format_args!("cannot be listed: {error}");
-                let hint = "write the path of a folder, relative to the scenario file";
+                let hint = match error.kind() {
+                    ErrorKind::NotADirectory => Some("write the path of a folder".to_owned()),
+                    _ => self.way_to(path, &error),
+                };
                 self.problem(key, &path.place, what, hint);
                 None
             }
@@ -174,10 +183,31 @@ impl Check<'_> {
             Ok(bytes) => Some((found, bytes)),
             Err(error) => {
                 let what = format_args!("cannot be read: {error}");
-                let hint = "the path is relative to the scenario file";
+                let hint = match error.kind() {
+                    ErrorKind::IsADirectory => Some("name a file in it".to_owned()),
+                    _ => self.way_to(path, &error),
+                };
                 self.problem(key, &path.place, what, hint);
                 None
             }
+        }
+    }
+
+    /// What to do about a file or a folder that cannot be opened, if that can be told.
+    fn way_to(&self, path: &At<String>, error: &io::Error) -> Option<String> {
+        let found = self.found(&path.value);
+        let found = found.display();
+        match (error.kind(), &path.place) {
+            (ErrorKind::NotFound, Place::Option(_)) => {
+                Some(format!("it was looked for at {found}"))
+            }
+            (ErrorKind::NotFound, _) => Some(format!(
+                "it was looked for at {found}: paths are relative to the scenario file"
+            )),
+            (ErrorKind::PermissionDenied, _) => {
+                Some(format!("let this user read it: chmod u+r {found}"))
+            }
+            _ => None,
         }
     }
 
@@ -191,7 +221,8 @@ impl Check<'_> {
         for name in names {
             if !seen.insert(&name.value) {
                 let what = format_args!("is given twice: {}", hints::one_of([name.value.as_str()]));
-                self.problem(key, &name.place, what, None);
+                let hint = "rename one of them, or leave it out";
+                self.problem(key, &name.place, what, hint);
             }
         }
     }

@@ -78,7 +78,7 @@ pub(in crate::scenario) fn read_toml<'t>(
 ) -> Option<Spanned<DeTable<'t>>> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        syntax(&errors, problems);
+        syntax(text, &errors, problems);
         return None;
     }
     Some(root)
@@ -106,17 +106,25 @@ pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<D
 }
 
 /// Notes only the first syntax errors: a text that is not TOML has one in every line.
-fn syntax(errors: &[toml::de::Error], problems: &mut Problems) {
+fn syntax(text: &str, errors: &[toml::de::Error], problems: &mut Problems) {
     const ENOUGH: usize = 10;
-    let mut hint = (errors.len() > ENOUGH)
-        .then(|| "a scenario is a TOML file; `wsbench init` writes one to start from".to_owned());
+    // Whether it is TOML at all: there is a key with a value before the first error.
+    let first = errors
+        .iter()
+        .filter_map(|error| error.span())
+        .map(|span| span.start);
+    let is_other = (first.min()).is_some_and(|first| !text[..first].contains('='));
+    let mut whole = (is_other || errors.len() > ENOUGH).then_some(
+        "a scenario is a TOML file, with lines such as `name = \"x\"`; `wsbench init` writes one to start from",
+    );
     for error in errors.iter().take(ENOUGH) {
+        let own = (error.message() == "duplicate key").then_some("leave out one of them");
         let message = error.message().trim_end_matches(", expected nothing");
         problems.push(Problem {
             key: None,
             place: error.span().map_or(Place::Nowhere, Place::Text),
             message: format!("not valid TOML: {message}"),
-            hint: hint.take(),
+            hint: own.or_else(|| whole.take()).map(str::to_owned),
         });
     }
     problems.and_more(errors.len().saturating_sub(ENOUGH));
@@ -212,9 +220,36 @@ impl Cleaner<'_> {
                     return true;
                 }
             }
-            _ => {}
+            DeValue::Integer(number) => {
+                let number = number.as_str().to_owned();
+                return self.no_word(&number, span, schema, path);
+            }
+            DeValue::Float(number) => {
+                let number = number.as_str().to_owned();
+                return self.no_word(&number, span, schema, path);
+            }
+            DeValue::Boolean(value) => {
+                let value = value.to_string();
+                return self.no_word(&value, span, schema, path);
+            }
+            DeValue::Datetime(_) => {}
         }
         false
+    }
+
+    /// Notes a number, `true` or `false` where only words are legal; returns whether that is so.
+    fn no_word(&mut self, written: &str, span: Range<usize>, schema: &Value, path: &str) -> bool {
+        let legal = self.known.only_words(schema);
+        if legal.is_empty() {
+            return false;
+        }
+        let forms = hints::one_of(legal.iter().copied());
+        let what = format_args!("cannot be `{written}`; it is {forms}");
+        let mut problem = Problem::new(path, &Place::Text(span), what);
+        let is_meant = legal.contains(&written);
+        problem.hint = is_meant.then(|| format!("write it in quotes: \"{written}\""));
+        self.problems.push(problem);
+        true
     }
 
     /// Notes an unknown key; returns the full name of the key that was probably meant: a similar one of its own table, or

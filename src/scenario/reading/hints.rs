@@ -42,6 +42,9 @@ proxy            a relay between the clients and the target is `[path]`
 relay            a relay between the clients and the target is `[path]`
 blackhole        on the path it is `drop` or `freeze` in `[path]`; of a client, `fault = { kind = "vanish" }`
 sigkill          connections that are lost at once are `reset` in `[path]`
+sleep            a time in which nothing is done is `pause = "2s"` in `[[step]]`
+wait             a time in which nothing is done is `pause = "2s"`; for a message a step waits by `await`
+loop             steps are played again by `repeat = { count = 3 }`, with `[[step.step]]` below it
 cmd              the program to start is `command` in `[target]`
 "#;
 

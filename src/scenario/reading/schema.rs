@@ -83,6 +83,18 @@ impl KnownKeys {
             .collect()
     }
 
+    /// The words that are allowed by this schema; empty if it allows anything else.
+    pub(in crate::scenario) fn only_words<'a>(&'a self, schema: &'a Value) -> Vec<&'a str> {
+        let is_other = |form: &Value| {
+            form.get("type").is_some_and(|kind| kind != "string")
+                || form.get("properties").is_some()
+        };
+        match self.forms(schema).any(is_other) {
+            true => Vec::new(),
+            false => self.words(schema),
+        }
+    }
+
     /// The full names of all keys that end with this part.
     pub(in crate::scenario) fn elsewhere(&self, key: &str) -> Vec<String> {
         let mut found = Vec::new();

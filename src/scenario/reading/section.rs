@@ -53,6 +53,15 @@ impl Section<'_, '_> {
         self.check.problem(self.path, self.place, what, hint);
     }
 
+    /// Notes that the table has none of these keys, unless one of them was given with a wrong value.
+    pub(in crate::scenario) fn lacks_all(&mut self, keys: &[&str], what: &str, hint: &str) {
+        let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        if !self.check.explains_lack(self.place, &keys) {
+            self.wrong_whole(what, hint);
+        }
+    }
+
     /// Notes that the first of these keys is missing, unless one of them was given with a wrong value.
     pub(in crate::scenario) fn missing(&mut self, keys: &[&str], hint: &str) {
         let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();

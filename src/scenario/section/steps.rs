@@ -190,7 +190,7 @@ impl<'a> Reader<'_, 'a, '_> {
                     "write one of {}",
                     hints::one_of(names).replace(" or ", " and ")
                 );
-                section.missing(&names, &hint);
+                section.lacks_all(&names, "says nothing to do", &hint);
                 return None;
             }
             [verb] => keys.check_keys_beside(&mut section, verb),

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use self::identities::Identities;
-use self::pem::Pem;
-use crate::scenario::reading::{At, Items as _, Key, List, Outside, Section, keys, nearest, words};
+use self::pem::read_pem;
+use crate::scenario::reading::{At, Items as _, Key, List, Section, keys, nearest, words};
 
 /// The most public keys of servers.
 const MAX_PINS: usize = 64;
@@ -201,11 +201,10 @@ impl TlsTable {
             let what = "cannot be used with `insecure`, which trusts any certificate";
             section.wrong("ca", &self.ca, what, "leave out one of them");
         }
-        let Some((path, bytes)) = (section.check).file(&section.key("ca"), ca, Outside::MAX_FILE)
-        else {
+        let Some((path, pem)) = read_pem(section, "ca", ca) else {
             return Trust::System;
         };
-        if !Pem::of(&bytes).has_certificate {
+        if !pem.has_certificate {
             let hint = "it begins with -----BEGIN CERTIFICATE-----";
             section.wrong_at("ca", &ca.place, "holds no certificate", hint);
         }
@@ -320,7 +319,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::scenario::{Overrides, Scenario, Source, parse};
+    use crate::scenario::{Outside, Overrides, Scenario, Source, parse};
 
     const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n";
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\n";

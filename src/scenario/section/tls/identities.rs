@@ -161,7 +161,7 @@ mod tests {
             (
                 "identities = \"nowhere\"",
                 "cannot be listed",
-                "the path of a folder",
+                "it was looked for at nowhere",
             ),
         ] {
             let told = with(keys).expect_err(keys);

@@ -1,6 +1,6 @@
 //! What a PEM file holds, and what a file is that is none. Reads no key and no certificate: a run does that.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::scenario::reading::{At, Outside, Section};
 
@@ -38,15 +38,17 @@ pub(super) fn read_pem(
     let pem = Pem::of(&bytes);
     let name = &path.value;
     if pem.is_binary {
+        let pem = Path::new(name).with_extension("pem");
+        let pem = pem.display();
         let is_p12 = [".p12", ".pfx"].iter().any(|end| name.ends_with(end));
         let (what, hint) = match is_p12 {
             true => (
                 "is PKCS#12, not PEM",
-                format!("openssl pkcs12 -in {name} -nodes -out client.pem"),
+                format!("openssl pkcs12 -in {name} -nodes -out {pem}"),
             ),
             false => (
                 "is DER, not PEM",
-                format!("openssl x509 -inform der -in {name} -out client.pem"),
+                format!("openssl x509 -inform der -in {name} -out {pem}"),
             ),
         };
         section.wrong_at(key, &path.place, what, hint.as_str());
