@@ -155,6 +155,7 @@ impl Named {
     fn overrides(&self, access: Vec<AccessOption>, changes: &Changes) -> Overrides {
         Overrides {
             url: self.url(),
+            url_is_argument: self.url.is_none(),
             access,
             pid: self.pid,
             connections: changes.connections,

@@ -2,7 +2,7 @@
 //! it.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -151,6 +151,7 @@ fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     };
     let overrides = Overrides {
         url: Some(asked.url.clone()),
+        url_is_argument: true,
         access: asked.options.clone(),
         ..Overrides::default()
     };
@@ -165,24 +166,13 @@ fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
 /// Checks this before watching, which may take hours, and not only after it.
 fn can_be_written(path: &Path) -> Result<(), CliError> {
     write_new(path, "")?;
-    std::fs::remove_file(path).map_err(|source| CliError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::remove_file(path).map_err(|error| CliError::write(path, error))
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
     let written = OpenOptions::new().write(true).create_new(true).open(path);
-    match written.and_then(|mut file| file.write_all(text.as_bytes())) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Err(CliError::Exists(path.to_owned()))
-        }
-        Err(source) => Err(CliError::Write {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| CliError::write(path, error))
 }
 
 /// The longest time to watch: one day.

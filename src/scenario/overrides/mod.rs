@@ -16,6 +16,8 @@ pub struct Overrides {
     /// `--url`: replaces `target.url`. Removes keys that only the built-in server has (`push`, `heartbeat`), or, if it
     /// is "embedded", keys that only another server has (`command`, `pid`).
     pub url: Option<String>,
+    /// Whether `url` was an argument of its own, and not the value of `--url`.
+    pub url_is_argument: bool,
     /// How to get to the server. Each replaces what `[target]` says of the same.
     pub access: Vec<AccessOption>,
     /// `--pid`: replaces `target.pid` and `target.command`.
@@ -35,7 +37,11 @@ impl Overrides {
     /// Applies all changes except the gates, which are compared after they have been read.
     pub(super) fn apply(&self, file: &mut File, problems: &mut Problems) {
         if let Some(url) = &self.url {
-            target::url(file, url);
+            let option = match self.url_is_argument {
+                true => "the address",
+                false => "--url",
+            };
+            target::url(file, option, url);
         }
         access::apply(&self.access, file);
         if let Some(number) = self.pid {

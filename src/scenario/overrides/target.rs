@@ -5,9 +5,9 @@ use crate::scenario::reading::{At, Problems, Whole};
 use crate::scenario::root::File;
 use crate::scenario::section::UrlGiven;
 
-pub(super) fn url(file: &mut File, url: &str) {
+pub(super) fn url(file: &mut File, option: &'static str, url: &str) {
     let target = &mut file.target.get_or_insert_default().value;
-    target.url = Some(At::option("--url", UrlGiven::of(url.to_owned())));
+    target.url = Some(At::option(option, UrlGiven::of(url.to_owned())));
     target.unix = None;
     if url == "embedded" {
         target.command = None;

@@ -241,6 +241,7 @@ fn wrong_options_are_told_like_wrong_keys_all_at_once() {
             AccessOption::Key("client.key".into()),
             AccessOption::Proxy("http://me:s3cret@proxy".into()),
         ],
+        ..Overrides::default()
     };
     let said = run(TWO, &overrides).unwrap_err().to_string();
     for line in [

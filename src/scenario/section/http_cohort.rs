@@ -38,9 +38,15 @@ pub(super) fn check(
             Some(rest) => format!("write ws{} for a WebSocket", shown_address(rest)),
             None => "write \"embedded\" for a WebSocket".to_owned(),
         };
-        let hint = format!("{socket}, or add a `[[step]]` such as `http = {{ url = \"/poll\" }}`");
         let place = url.map_or_else(Place::default, |url| url.place);
-        let what = "makes no upgrade, and there is no `[[step]]` that asks for anything";
+        let (what, hint) = match place {
+            // There may be no file that a step could be added to.
+            Place::Option(_) => ("makes no upgrade, and nothing is asked by HTTP", socket),
+            _ => (
+                "makes no upgrade, and there is no `[[step]]` that asks for anything",
+                format!("{socket}, or add a `[[step]]` such as `http = {{ url = \"/poll\" }}`"),
+            ),
+        };
         check.problem(key, &place, what, hint);
         return;
     }
