@@ -79,12 +79,23 @@ impl Warning {
                 "add the gate `count(heartbeat.missed) == 0`, or set `heartbeat = \"off\"` for a server that answers no ping"
             }
             Self::NoPreciseTimer => "run on Linux for latencies below some milliseconds",
-            Self::NotSent { .. }
-            | Self::Clipped { .. }
-            | Self::Retyped { .. }
-            | Self::EndingsOverflow { .. }
-            | Self::NotJudged { .. }
-            | Self::NoKernelView => return None,
+            Self::NotSent {
+                not_sent,
+                not_taken,
+                ..
+            } if not_taken == not_sent => "see why the server does not read: it sets the pace",
+            Self::NotSent { .. } => {
+                "no time was left for them before their connection ended: see connections.csv"
+            }
+            Self::Clipped { .. } => "a `timeout` of less than an hour keeps times exact",
+            Self::Retyped { .. } => {
+                "their bytes are compared all the same; mend the server if its clients care"
+            }
+            Self::EndingsOverflow { .. } => "counts and gates know all of them",
+            Self::NotJudged { .. } => {
+                "give fewer connections a contract, or let fewer of them end at once"
+            }
+            Self::NoKernelView => "run on Linux to tell them apart",
         };
         Some(hint.to_owned())
     }

@@ -61,3 +61,23 @@ fn connections_to_the_relay_that_nobody_dialled_are_told() {
     let strangers = Warning::PathStrangers { strangers: 300 };
     assert_eq!(warnings(&scenario, attempted + 300), [strangers]);
 }
+
+#[test]
+fn look_ups_and_accepts_that_failed_are_told() {
+    let mut facts = Facts::completed(2);
+    facts.surroundings.look_ups_failed = Some((2, "look up h: no answer".to_owned()));
+    facts.surroundings.relayed = Some(Relayed {
+        accepts_failed: 1,
+        ..Relayed::default()
+    });
+    let warnings = judged(&scenario(), &Run::healthy().summary(), &facts, &[]);
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "2 look-ups failed, the last to look up h: no answer",
+            "the relay of `[path]` failed 1 time to take a connection, and waited after each",
+        ]
+    );
+    assert!(warnings.iter().all(|warning| warning.hint().is_some()));
+}
