@@ -68,6 +68,14 @@ pub(in crate::scenario) enum Base {
         lasts: f64,
         most: f64,
     },
+    /// The last turn of a schedule that begins between two moments, of those that are due within `lasts`, which is a gap at
+    /// least.
+    LastTurn {
+        gap: f64,
+        phase: Phase,
+        begin: (Moment, Moment),
+        lasts: f64,
+    },
 }
 
 /// From when on something is due.
@@ -162,6 +170,18 @@ impl Schedule {
                         lasts: f64::INFINITY,
                         most: f64::INFINITY,
                     },
+                    // Turns that begin later end later.
+                    Base::LastTurn {
+                        gap,
+                        phase,
+                        begin,
+                        lasts,
+                    } => Base::LastTurn {
+                        gap,
+                        phase,
+                        begin: (begin.0, begin.1.plus(f64::INFINITY)),
+                        lasts,
+                    },
                 },
                 shift,
                 takes,
@@ -230,6 +250,20 @@ impl Schedule {
                         let grid = Grid { gap, phase, place };
                         grid.count(&begin, most, &(start - shift.1..last), frame)
                     }
+                    Base::LastTurn {
+                        gap,
+                        phase,
+                        begin,
+                        lasts,
+                    } => {
+                        let (measuring, lag) = (frame.measuring, &frame.lag);
+                        let grid = Grid { gap, phase, place };
+                        let first = begin.0.at(life.ready_at.start, measuring + lag.start);
+                        let last = begin.1.at(life.ready_at.end, measuring + lag.end);
+                        let soonest = grid.last_before(first + lasts) - lag.end + shift.0;
+                        let latest = grid.last_before(last + lasts) - lag.start + shift.1;
+                        f64::from(u8::from(soonest < end && latest >= start))
+                    }
                 }
             }
             Self::Since { gap } => {
@@ -273,15 +307,25 @@ struct Grid {
 impl Grid {
     /// How many of the first `most` from a time within `from` on, since the first dial, are in this part.
     fn count(&self, from: &Span, most: f64, part: &Span, frame: &Frame) -> f64 {
-        let offset = match self.phase {
-            Phase::Spread => fraction(self.place) * self.gap,
-            Phase::Aligned => 0.0,
-        };
+        let offset = self.offset();
         let lag = &frame.lag;
         let index = |time: f64| ((time - offset) / self.gap).ceil().max(0.0);
         let first = index(part.start + lag.start).max(index(from.start));
         let last = index(part.end + lag.end).min(index(from.end) + most);
         (last - first).max(0.0)
+    }
+
+    /// The last one before a time since the first dial.
+    fn last_before(&self, time: f64) -> f64 {
+        let offset = self.offset();
+        offset + (((time - offset) / self.gap).ceil() - 1.0) * self.gap
+    }
+
+    fn offset(&self) -> f64 {
+        match self.phase {
+            Phase::Spread => fraction(self.place) * self.gap,
+            Phase::Aligned => 0.0,
+        }
     }
 }
 

@@ -121,7 +121,7 @@ impl Run<'_> {
 
 /// The shortest and the longest time that a client of the cohort takes to be ready, in nanoseconds.
 fn setup(cohort: &Cohort) -> (f64, f64) {
-    played::length(cohort, &cohort.setup).unwrap_or((0.0, f64::INFINITY))
+    played::length(&cohort.setup).unwrap_or((0.0, f64::INFINITY))
 }
 
 /// When the last connection of a cohort is dialled, in nanoseconds.

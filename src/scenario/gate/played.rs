@@ -3,8 +3,7 @@
 
 use super::due::{Base, Moment, Schedule};
 use crate::scenario::{
-    Await, Cohort, Expect, Gaps, OnFail, Pause, Phase, Reconnect, Repeat, Send, Step, TurnPace,
-    Verb,
+    Await, Cohort, Expect, Gaps, OnFail, Pause, Reconnect, Repeat, Send, Step, TurnPace, Verb,
 };
 
 /// The most turns of a repeat, and the most times in all, that are looked at one by one. Those behind may be due at any
@@ -27,7 +26,6 @@ pub(super) fn played(cohort: &Cohort, horizon: f64) -> Vec<Played<'_>> {
     let mut walk = Walk {
         all: Vec::new(),
         horizon,
-        connections: cohort.connections,
     };
     let ready = Time {
         base: Base::Once(Moment::READY, Moment::READY),
@@ -47,8 +45,8 @@ pub(super) fn played(cohort: &Cohort, horizon: f64) -> Vec<Played<'_>> {
 
 /// The shortest and the longest time of these steps, one after the other, in nanoseconds; `None`: nothing comes behind
 /// them.
-pub(super) fn length(cohort: &Cohort, steps: &[Step]) -> Option<(f64, f64)> {
-    Some(Length::of(steps, cohort.connections))
+pub(super) fn length(steps: &[Step]) -> Option<(f64, f64)> {
+    Some(Length::of(steps))
         .map(|length| (length.whole, length.longest))
         .filter(|(shortest, _)| shortest.is_finite())
 }
@@ -65,7 +63,7 @@ struct Length {
 }
 
 impl Length {
-    fn of(steps: &[Step], connections: u32) -> Self {
+    fn of(steps: &[Step]) -> Self {
         let (mut whole, mut shortest, mut longest) = (0.0, f64::INFINITY, 0.0);
         for step in steps {
             if step.on_fail == OnFail::Skip
@@ -74,7 +72,7 @@ impl Length {
                 shortest = f64::min(shortest, whole + fails);
             }
             let (least, most) = match &step.verb {
-                Verb::Repeat(repeat) => repeat_length(repeat, connections),
+                Verb::Repeat(repeat) => repeat_length(repeat),
                 verb => own_length(verb),
             };
             whole += if step.chance < 1.0 { 0.0 } else { least };
@@ -132,8 +130,8 @@ fn own_length(verb: &Verb) -> (f64, f64) {
 }
 
 /// The shortest and the longest time of all turns of a repeat.
-fn repeat_length(repeat: &Repeat, connections: u32) -> (f64, f64) {
-    let turn = Length::of(&repeat.steps, connections);
+fn repeat_length(repeat: &Repeat) -> (f64, f64) {
+    let turn = Length::of(&repeat.steps);
     let count = repeat.count.map(f64::from);
     let lasts = repeat.lasts.map(|lasts| lasts.as_nanos() as f64);
     let gap = repeat.pace.map_or(0.0, |pace| pace.rate.gap_ns());
@@ -160,12 +158,12 @@ fn repeat_length(repeat: &Repeat, connections: u32) -> (f64, f64) {
             turn.longest
         };
         let shortest = match repeat.pace {
+            // The last turn is due within a gap of the end, if one is due at all.
             Some(TurnPace {
                 gaps: Gaps::Constant,
-                phase,
                 ..
-            }) => soonest_last_turn(lasts, gap, phase, connections) + turn.shortest,
-            Some(_) => (lasts - gap).max(0.0),
+            }) if lasts >= gap => lasts - gap + turn.shortest,
+            Some(_) => 0.0,
             // There is one turn at least, which ends.
             None => lasts.max(turn.shortest),
         };
@@ -174,21 +172,6 @@ fn repeat_length(repeat: &Repeat, connections: u32) -> (f64, f64) {
     let never = (f64::INFINITY, f64::INFINITY);
     let (a, b) = (by_count.unwrap_or(never), by_time.unwrap_or(never));
     (a.0.min(b.0), a.1.min(b.1))
-}
-
-/// When the last of the turns that are due in this time begins, on the connection on which it begins first; in
-/// nanoseconds from when the repeat begins.
-fn soonest_last_turn(lasts: f64, gap: f64, phase: Phase, connections: u32) -> f64 {
-    let places = match phase {
-        Phase::Aligned => 1,
-        Phase::Spread => connections,
-    };
-    if places > MOST_TURNS {
-        return (lasts - gap).max(0.0);
-    }
-    let offsets = (0..places).map(|place| gap * f64::from(place) / f64::from(places));
-    let last = offsets.map(|offset| offset + ((lasts - offset) / gap - 1.0).ceil().max(0.0) * gap);
-    last.fold(f64::INFINITY, f64::min)
 }
 
 /// A time that is not known exactly: between two moments, or behind each turn of a schedule.
@@ -221,6 +204,12 @@ impl Time {
         match self.base {
             Base::Once(from, to) => (from.plus(least), to.plus(most)),
             Base::Turns { begin, .. } => (begin.0.plus(least), begin.1.plus(f64::INFINITY)),
+            Base::LastTurn {
+                gap, begin, lasts, ..
+            } => (
+                begin.0.plus(lasts - gap + least),
+                begin.1.plus(lasts + most),
+            ),
         }
     }
 
@@ -237,7 +226,6 @@ impl Time {
 struct Walk<'a> {
     all: Vec<Played<'a>>,
     horizon: f64,
-    connections: u32,
 }
 
 impl<'a> Walk<'a> {
@@ -290,15 +278,16 @@ impl<'a> Walk<'a> {
             };
             if step.chance < 1.0 {
                 // It may be left out.
-                time = match (from.base, time.base) {
-                    (Base::Once(soonest, _), Base::Once(..)) => {
-                        let (_, to) = time.between();
-                        Time {
-                            base: Base::Once(soonest.plus(from.shift.0), to),
-                            shift: (0.0, 0.0),
-                        }
-                    }
-                    _ => Time {
+                let has_base_of_its_own = match &step.verb {
+                    Verb::Repeat(repeat) => repeat.pace.is_some(),
+                    verb => matches!(verb, Verb::WaitForMeasuring),
+                };
+                time = match has_base_of_its_own {
+                    true => Time {
+                        base: Base::Once(from.between().0, time.between().1),
+                        shift: (0.0, 0.0),
+                    },
+                    false => Time {
                         shift: (from.shift.0, time.shift.1),
                         ..from
                     },
@@ -312,28 +301,45 @@ impl<'a> Walk<'a> {
     }
 
     fn repeat(&mut self, step: &'a Step, repeat: &'a Repeat, begin: Time) -> Option<Time> {
-        let turn = Length::of(&repeat.steps, self.connections);
+        let turn = Length::of(&repeat.steps);
         match repeat.pace {
             Some(pace) => self.paced(step, repeat, pace, begin),
             None => self.turns(step, repeat, begin),
         }
-        let (shortest, longest) = repeat_length(repeat, self.connections);
-        let ends = shortest.is_finite() && turn.whole.is_finite();
-        let (from, to) = begin.between();
-        let behind = Time {
-            base: Base::Once(from.plus(shortest), to.plus(longest)),
-            shift: (0.0, 0.0),
-        };
-        match (begin.base, repeat.pace) {
-            _ if !ends => None,
-            (Base::Turns { .. }, None) => Some(begin.plus((shortest, longest))),
-            _ => Some(behind),
+        let (shortest, longest) = repeat_length(repeat);
+        if shortest.is_infinite() || turn.whole.is_infinite() {
+            return None;
         }
+        let Some(pace) = repeat.pace else {
+            return Some(begin.plus((shortest, longest)));
+        };
+        let (from, to) = begin.between();
+        let gap = pace.rate.gap_ns();
+        let lasts = repeat.lasts.map(|lasts| lasts.as_nanos() as f64);
+        Some(match (begin.base, lasts, repeat.count) {
+            (Base::Once(..), Some(lasts), None)
+                if pace.gaps == Gaps::Constant && lasts >= gap && turn.longest <= gap =>
+            {
+                Time {
+                    base: Base::LastTurn {
+                        gap,
+                        phase: pace.phase,
+                        begin: (from, to),
+                        lasts,
+                    },
+                    shift: (turn.shortest, turn.longest),
+                }
+            }
+            _ => Time {
+                base: Base::Once(from.plus(shortest), to.plus(longest)),
+                shift: (0.0, 0.0),
+            },
+        })
     }
 
     /// Turns on a schedule.
     fn paced(&mut self, step: &'a Step, repeat: &'a Repeat, pace: TurnPace, begin: Time) {
-        let turn = Length::of(&repeat.steps, self.connections);
+        let turn = Length::of(&repeat.steps);
         let (from, to) = begin.between();
         let gap = pace.rate.gap_ns();
         let lasts = repeat
@@ -367,7 +373,7 @@ impl<'a> Walk<'a> {
 
     /// Turns one after the other.
     fn turns(&mut self, step: &'a Step, repeat: &'a Repeat, begin: Time) {
-        let turn = Length::of(&repeat.steps, self.connections);
+        let turn = Length::of(&repeat.steps);
         let lasts = repeat
             .lasts
             .map_or(f64::INFINITY, |lasts| lasts.as_nanos() as f64);

@@ -113,3 +113,22 @@ fn what_follows_no_schedule_is_never_offline() {
     refused(&steps, "count(messages.offline) == 0", "a schedule");
     taken(&format!("{steps}{ECHO}"), "count(messages.offline) == 0");
 }
+
+/// The last of the turns begins at two seconds of the run, whenever the repeat begins between one and the next.
+#[test]
+fn what_follows_turns_comes_behind_the_last_one_of_its_connection() {
+    let behind = |pause: &str, duration: &str| {
+        format!(
+            "{ELSEWHERE}load = {{ connections = 1, ramp_up = \"0s\", duration = \"{duration}\" }}\n\
+             [[step]]\npause = \"{pause}\"\n\
+             [[step]]\nrepeat = {{ rate = \"1/s\", for = \"2500ms\" }}\n\
+             [[step.step]]\nsend = \"a\"\nexpect = \"none\"\n\
+             [[step]]\nname = \"ask\"\nsend = \"a\"\nexpect = \"b\"\n"
+        )
+    };
+    let asked = "p99(latency.ask) < 1s";
+    for pause in ["100ms", "400ms"] {
+        taken(&behind(pause, "2100ms"), asked);
+        refused(&behind(pause, "1900ms"), asked, "due in the measured time");
+    }
+}
