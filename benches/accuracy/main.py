@@ -1,7 +1,7 @@
 """Holds wsbench to a second observer: an echo server that has the kernel's times of every message, and counts.
 
 Prints what was looked at, what was expected, what was seen, and whether it held; exits with 1 where something did not.
-All that was seen is kept in target/accuracy. The whole takes about seven minutes, on a machine that does nothing else.
+All that was seen is kept in target/accuracy. The whole takes about eight minutes, on a machine that does nothing else.
 """
 
 import argparse
