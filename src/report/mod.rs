@@ -8,6 +8,7 @@ mod host;
 mod json;
 mod numbers;
 mod output;
+pub mod picture;
 mod run;
 mod summary_csv;
 mod terminal;
