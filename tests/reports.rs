@@ -70,14 +70,94 @@ fn csv_files_are_as_documented() {
 #[test]
 fn run_json_is_as_documented() {
     // Replaces what changes with a release or a compressor, and means nothing to a reader.
-    let text = json(&troubled()).replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    golden("run.json", &without_chance(&json(&troubled())));
+}
+
+fn without_chance(text: &str) -> String {
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let mut parts = text.split("\"hdr\":\"");
     let mut shown = parts.next().unwrap().to_owned();
     for part in parts {
         let (_, after) = part.split_once('"').unwrap();
         shown += &format!("\"hdr\":\"HDR\"{after}");
     }
-    golden("run.json", &shown);
+    shown
+}
+
+#[test]
+fn other_formats_are_as_documented() {
+    let run = troubled().run;
+    let shown = |text: String| without_chance(&text);
+    golden(
+        "intervals.jsonl",
+        &shown(written(|out| report::intervals_jsonl(&run, out))),
+    );
+    golden("junit.xml", &shown(written(|out| report::junit(&run, out))));
+    golden(
+        "summary.md",
+        &shown(written(|out| report::markdown(&run, out))),
+    );
+    golden(
+        "github.txt",
+        &written(|out| report::github(&run, Some("load/demo.toml"), out)),
+    );
+    golden("bench.json", &written(|out| report::bench_json(&run, out)));
+    let doubtful = doubtful().run;
+    golden(
+        "doubtful.xml",
+        &shown(written(|out| report::junit(&doubtful, out))),
+    );
+}
+
+/// The page without its style, its scripts and the copy of `run.json`.
+#[test]
+fn the_page_is_as_documented() {
+    for (name, case) in [("report.html", troubled()), ("promises.html", promises())] {
+        let mut page = without_chance(&written(|out| report::html(&case.run, out)));
+        for (from, to) in [
+            ("<style>", "</style>"),
+            ("<script>", "</script>"),
+            ("id=\"run-json\">", "</script>"),
+        ] {
+            let mut rest = page.as_str();
+            let mut kept = String::new();
+            while let Some((before, after)) = rest.split_once(from) {
+                kept += before;
+                kept += from;
+                rest = &after[after.find(to).unwrap()..];
+            }
+            page = kept + rest;
+        }
+        golden(name, &page);
+    }
+}
+
+/// What a server says, and what a user writes, cannot leave its place in any format.
+#[test]
+fn hostile_text_is_only_text() {
+    let mut case = promises();
+    let evil = "<script>alert(1)</script>\"'=cmd\u{1b}[31m\n::error::x|`${X}\u{fffe}]]>-->\u{202e}";
+    let run = &mut case.run;
+    run.scenario.description = evil.to_owned();
+    run.scenario.name = evil.to_owned();
+    run.scenario.text = evil.to_owned();
+    run.verdict.contracts[0].why = evil.to_owned();
+    run.verdict.contracts[0].passed = false;
+    for written in everything(run) {
+        assert!(!written.contains('\u{202e}'), "{written}");
+        // The page is never printed, so a job that runs wsbench does not read it for commands.
+        let is_printed = !written.starts_with("<!doctype html>");
+        let is_command = |line: &str| is_printed && line.starts_with("::error::x");
+        assert!(!written.lines().any(is_command), "{written}");
+    }
+    let page = written(|out| report::html(run, out));
+    assert!(page.len() < 400 << 10);
+    let markdown = written(|out| report::markdown(run, out));
+    let junit = written(|out| report::junit(run, out));
+    assert!(!junit.contains('\u{fffe}'), "XML has no such character");
+    for marked_up in [page, markdown, junit] {
+        assert!(!marked_up.contains("<script>alert"), "{marked_up}");
+    }
 }
 
 #[test]
@@ -93,16 +173,17 @@ fn the_text_is_read_in_ten_seconds() {
 fn a_run_that_is_read_back_shows_the_same() {
     let folder = tempfile::tempdir().unwrap();
     for case in [troubled(), healthy(), doubtful(), promises()] {
-        let path = folder.path().join("run.json");
-        fs::write(&path, json(&case)).unwrap();
-        let read = Run::read(&path).unwrap();
+        fs::write(folder.path().join("run.json"), json(&case)).unwrap();
+        let intervals = written(|out| report::intervals_jsonl(&case.run, out));
+        fs::write(folder.path().join("intervals.jsonl"), intervals).unwrap();
+        let read = Run::read(folder.path()).unwrap();
         assert!(read == case.run, "{}", case.scenario.name);
         assert_eq!(everything(&read), everything(&case.run));
     }
 }
 
 /// All that is made from a run: the terminal summary in both forms, and each file.
-fn everything(run: &Run) -> [String; 8] {
+fn everything(run: &Run) -> [String; 15] {
     [
         written(|out| report::text(run, run.verdict.exit, Style::COLOUR, None, out)),
         written(|out| report::failures(run, run.verdict.exit, Style::PLAIN, None, out)),
@@ -112,6 +193,13 @@ fn everything(run: &Run) -> [String; 8] {
         written(|out| report::timeline_csv(run, out)),
         written(|out| report::connections_csv(run, out)),
         written(|out| report::contracts_csv(run, out)),
+        written(|out| report::intervals_jsonl(run, out)),
+        written(|out| report::html(run, out)),
+        written(|out| report::junit(run, out)),
+        written(|out| report::markdown(run, out)),
+        written(|out| report::github(run, run.scenario.file.as_deref(), out)),
+        written(|out| report::hlog(run, out)),
+        written(|out| report::bench_json(run, out)),
     ]
 }
 
@@ -301,9 +389,11 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "connections.csv",
     "histogram.csv",
+    "intervals.jsonl",
+    "report.html",
     "run.json",
     "summary.csv",
     "timeline.csv",

@@ -9,7 +9,7 @@ use crate::engine::{EngineError, LimitError};
 use crate::host::{HostError, NamespaceError};
 use crate::net::ResolveError;
 use crate::relay::RelayError;
-use crate::report::OutputError;
+use crate::report::{OutputError, ReadError};
 use crate::scenario::{Problems, Secrets};
 use crate::server::SpawnError;
 use crate::verdict::Exit;
@@ -68,6 +68,9 @@ pub(super) enum CliError {
     /// The server to probe could not be reached; explained in words.
     #[error("{0}")]
     NoConnection(String),
+    /// A stored run cannot be read.
+    #[error(transparent)]
+    Stored(#[from] ReadError),
     /// A report cannot be created before the run.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -159,6 +162,7 @@ impl CliError {
             | Self::NothingToProbe
             | Self::NoFolder(_)
             | Self::Write { .. }
+            | Self::Stored(_)
             | Self::Output(_)
             | Self::Embedded(_)
             | Self::Host(_)

@@ -56,6 +56,8 @@ struct Changes {
 pub(super) struct Loaded {
     pub(super) scenario: Scenario,
     pub(super) text: String,
+    /// The path of its file, if it came from a file.
+    pub(super) file: Option<String>,
     /// What the command line changed.
     pub(super) overrides: Vec<String>,
     /// The files that it was read from.
@@ -101,10 +103,17 @@ impl Named {
         overrides.extend(self.access.finish(&mut scenario)?);
         Ok(Loaded {
             scenario,
+            file: self.file(&source),
             text: source.text,
             overrides,
             files: files.into_inner(),
         })
+    }
+
+    /// The path of the scenario's file, unless it is a shipped one, or one made of an address.
+    fn file(&self, source: &Source) -> Option<String> {
+        let is_file = !self.is_address() && source.name == self.scenario;
+        is_file.then(|| self.scenario.clone())
     }
 
     fn is_address(&self) -> bool {

@@ -6,6 +6,7 @@ mod around;
 mod check;
 mod error;
 mod files;
+mod formats;
 mod init;
 mod input;
 mod log;
@@ -13,6 +14,7 @@ mod messages;
 mod presets;
 mod probe;
 mod progress;
+mod report;
 mod run;
 mod schema;
 pub mod serve;
@@ -55,6 +57,8 @@ enum Command {
     Check(check::Args),
     /// Play a scenario once with one client of each cohort, and print each frame
     Try(trial::Args),
+    /// Show a stored run again, or write it in another format
+    Report(report::Args),
     /// Write a scenario to start from
     Init(init::Args),
     /// Examine how a server treats a client, and write a scenario for it
@@ -75,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Try(args) => trial::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),

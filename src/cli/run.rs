@@ -1,5 +1,6 @@
 //! `wsbench run`: load, plan, open outputs, run, judge, report.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -8,6 +9,7 @@ use tracing::info;
 
 use super::around::Around;
 use super::error::CliError;
+use super::formats::Formats;
 use super::input::{Input, Loaded};
 use super::log::Log;
 use super::messages::Messages;
@@ -61,6 +63,8 @@ pub(super) struct Args {
     /// Print run.json instead of the summary
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    formats: Formats,
 }
 
 fn parse_seed(text: &str) -> Result<u64, &'static str> {
@@ -85,6 +89,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let output = open_output(args, &loaded.scenario, started_at)?;
     let messages = messages_file(args, loaded, &output)?;
     let _log = log(args, loaded, &output)?;
+    let formats = args.formats.open(&loaded.files, None)?;
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let Started {
         target,
@@ -116,6 +121,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let run = Run::of(Parts {
         scenario: &loaded.scenario,
         scenario_text: &loaded.text,
+        scenario_file: loaded.file.clone(),
         options: options(args, loaded),
         host: Host::detect(),
         started_at,
@@ -131,9 +137,11 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     );
     // Shows all known results even if a file could not be written.
     let folder = written.as_deref().ok().map(Path::to_owned);
-    let failures = [failure, written.err(), ended.messages.err()];
+    let annotations = formats.annotations(&run);
+    let formats = formats.write(&run);
+    let failures = [failure, written.err(), ended.messages.err(), formats.err()];
     let mut exit = ended_by(&run, &failures);
-    let text = text(args, &run, exit, folder.as_deref());
+    let text = text(args, &run, exit, folder.as_deref(), annotations);
     // Waits for the reader of standard output, as with a pager, until one more signal comes.
     let shown = match signals.unless_more(heard, move || term::print(&text?)) {
         Err(CliError::Interrupted) => {
@@ -164,7 +172,13 @@ fn ended_by(run: &Run, failures: &[Option<CliError>]) -> Exit {
 }
 
 /// The summary, or the output that was asked for instead.
-fn text(args: &Args, run: &Run, exit: Exit, folder: Option<&Path>) -> Result<Vec<u8>, CliError> {
+fn text(
+    args: &Args,
+    run: &Run,
+    exit: Exit,
+    folder: Option<&Path>,
+    annotations: io::Result<Vec<u8>>,
+) -> Result<Vec<u8>, CliError> {
     let mut out = Vec::new();
     let written = if args.json {
         report::run_json(run, &mut out)
@@ -173,10 +187,11 @@ fn text(args: &Args, run: &Run, exit: Exit, folder: Option<&Path>) -> Result<Vec
     } else {
         report::text(run, exit, term::style(), folder, &mut out)
     };
-    written.map_err(|source| CliError::System {
+    let annotations = written.and(annotations);
+    out.extend(annotations.map_err(|source| CliError::System {
         doing: "write the summary",
         source,
-    })?;
+    })?);
     Ok(out)
 }
 

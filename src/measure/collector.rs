@@ -198,6 +198,7 @@ impl Collector {
         Summary {
             totals,
             timeline: self.timeline.rows(),
+            intervals: self.timeline.intervals(),
             endings: self.endings.clone(),
             records: self.records.clone(),
             fallbacks: self.all.fallbacks.clone(),
@@ -245,6 +246,7 @@ impl Collector {
             totals: Vec::new(),
             states: self.states.clone(),
             timeline: Vec::new(),
+            intervals: Vec::new(),
             endings: Endings::default(),
             records: ConnectionRecords::default(),
             fallbacks: Fallbacks::default(),

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 mod encoding;
 
-pub use encoding::HistogramError;
+pub use encoding::{Encoded, HistogramError};
 
 /// Values are distinguished to three significant digits, or to this many nanoseconds, whichever is coarser.
 const RESOLUTION_NS: u64 = 64;
@@ -166,8 +166,8 @@ impl Histogram {
         self
     }
 
-    /// The largest time of each bucket that is not empty, and the bucket's count, in ascending order.
-    fn recorded(&self) -> Vec<(u64, u64)> {
+    /// The largest time of each bucket that is not empty, in nanoseconds, and the bucket's count, in ascending order.
+    pub fn recorded(&self) -> Vec<(u64, u64)> {
         let list = match &self.times {
             Times::Buckets(buckets) => {
                 let steps = buckets.iter_recorded();

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
-use super::histogram::Histogram;
+use super::histogram::{Encoded, Histogram, HistogramError};
 use super::shard::{CohortShard, Layout, Open, Shard};
 use super::timeline::Phase;
 use crate::metric::{Counter, Timed, Timer};
@@ -25,9 +26,10 @@ pub struct Sample {
 
 /// The measurements of one span of time. All are deltas, except the states, which are those at its end.
 ///
-/// Merging is exact, in any order: merging the seconds of a minute gives the minute.
+/// Merging is exact, in any order: merging the seconds of a minute gives the minute. One that is kept holds its times
+/// [`Encoded`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Interval {
+pub struct Interval<H = Histogram> {
     /// The number of its first second, from 0.
     pub index: u64,
     /// Its start.
@@ -37,33 +39,54 @@ pub struct Interval {
     /// The phase of the run at its end.
     pub phase: Phase,
     /// One part for each cohort, in the order of the [`Layout`].
-    pub cohorts: Vec<Part>,
+    pub cohorts: Vec<Part<H>>,
     /// The resources of each load generator, by name. Today there is only one, [`Interval::GENERATOR`].
-    pub sources: BTreeMap<Name, Own>,
+    pub sources: BTreeMap<Name, Own<H>>,
 }
 
 /// One cohort's part of an interval: all windows together, without zeros and empty histograms.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Part {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<H = Histogram> {
     /// The states of connections at its end.
     pub gauges: Open,
     /// The counts, by name.
     pub counts: BTreeMap<Name, u64>,
     /// The times in nanoseconds, as whole histograms, by name.
-    pub times: BTreeMap<Name, Histogram>,
+    pub times: BTreeMap<Name, H>,
 }
 
 /// The resources of one load generator.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Own {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Own<H = Histogram> {
     /// Processor time that was used; `None` if the system does not say.
     pub cpu: Option<Nanos>,
     /// Memory at the end of the interval, in bytes.
     pub rss: Option<u64>,
     /// How late workers were woken, in nanoseconds.
-    pub loop_lag: Option<Histogram>,
+    pub loop_lag: Option<H>,
     /// How long look-ups of the target's name took, in nanoseconds.
-    pub look_ups: Option<Histogram>,
+    pub look_ups: Option<H>,
+}
+
+impl<H> Default for Part<H> {
+    fn default() -> Self {
+        Self {
+            gauges: Open::default(),
+            counts: BTreeMap::new(),
+            times: BTreeMap::new(),
+        }
+    }
+}
+
+impl<H> Default for Own<H> {
+    fn default() -> Self {
+        Self {
+            cpu: None,
+            rss: None,
+            loop_lag: None,
+            look_ups: None,
+        }
+    }
 }
 
 impl Interval {
@@ -116,6 +139,38 @@ impl Interval {
         self.to = self.to.max(other.to);
     }
 
+    /// The form in which it is kept.
+    pub fn encode(&self) -> Interval<Encoded> {
+        let encoded = self.try_map(|times| Ok::<_, Infallible>(Encoded::from(times)));
+        encoded.unwrap_or_else(|never| match never {})
+    }
+}
+
+impl Interval<Encoded> {
+    /// The form with whole histograms.
+    ///
+    /// # Errors
+    /// If one of its times cannot be decoded. What [`Interval::encode`] made can.
+    pub fn decode(&self) -> Result<Interval, HistogramError> {
+        self.try_map(Encoded::decode)
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let times =
+            |times: &BTreeMap<Name, Encoded>| -> usize { times.values().map(Encoded::bytes).sum() };
+        let parts = self.cohorts.iter();
+        let parts =
+            parts.map(|part| size_of::<Part>() + 48 * part.counts.len() + times(&part.times));
+        let own = self
+            .sources
+            .values()
+            .flat_map(|own| [&own.loop_lag, &own.look_ups]);
+        parts.sum::<usize>() + own.flatten().map(Encoded::bytes).sum::<usize>()
+    }
+}
+
+impl<H> Interval<H> {
     /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         self.to.saturating_since(self.from).as_secs_f64()
@@ -131,6 +186,37 @@ impl Interval {
         let mut all = Open::default();
         self.cohorts.iter().for_each(|part| all.merge(&part.gauges));
         all
+    }
+
+    /// The same with its times in another form.
+    fn try_map<T, E>(&self, form: impl Fn(&H) -> Result<T, E>) -> Result<Interval<T>, E> {
+        let any = |times: &Option<H>| times.as_ref().map(&form).transpose();
+        let part = |part: &Part<H>| {
+            let times = part.times.iter();
+            let times = times.map(|(name, times)| Ok((name.clone(), form(times)?)));
+            Ok(Part {
+                gauges: part.gauges,
+                counts: part.counts.clone(),
+                times: times.collect::<Result<_, E>>()?,
+            })
+        };
+        let own = |(name, own): (&Name, &Own<H>)| {
+            let own = Own {
+                cpu: own.cpu,
+                rss: own.rss,
+                loop_lag: any(&own.loop_lag)?,
+                look_ups: any(&own.look_ups)?,
+            };
+            Ok((name.clone(), own))
+        };
+        Ok(Interval {
+            index: self.index,
+            from: self.from,
+            to: self.to,
+            phase: self.phase,
+            cohorts: self.cohorts.iter().map(part).collect::<Result<_, E>>()?,
+            sources: self.sources.iter().map(own).collect::<Result<_, E>>()?,
+        })
     }
 }
 
@@ -163,19 +249,21 @@ impl Part {
             add(&mut self.times, name, times);
         }
     }
+}
 
+impl<H> Part<H> {
     /// The value of a counter.
     pub fn count(&self, counter: Counter) -> u64 {
         self.counts.get(counter.name()).copied().unwrap_or(0)
     }
 
     /// The times of one timer; `None` if there were none.
-    pub fn timer(&self, timer: Timer) -> Option<&Histogram> {
+    pub fn timer(&self, timer: Timer) -> Option<&H> {
         self.times.get(timer.name())
     }
 
     /// The latencies of each message that was answered.
-    pub fn latencies(&self) -> impl Iterator<Item = &Histogram> {
+    pub fn latencies(&self) -> impl Iterator<Item = &H> {
         let from = self.times.range(Name::from("latency.")..);
         let all = from.take_while(|(name, _)| name.starts_with("latency."));
         all.map(|(_, times)| times)
@@ -299,7 +387,8 @@ pub(super) mod tests {
             let mut whole = interval(&together);
             (whole.phase, whole.to) = (last.phase, last.to);
             whole.sources.clone_from(&forwards.sources);
-            prop_assert_eq!(forwards, whole);
+            prop_assert_eq!(&forwards, &whole);
+            prop_assert_eq!(forwards.encode().decode().unwrap(), forwards, "the kept form loses nothing");
         }
     }
 

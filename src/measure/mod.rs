@@ -30,7 +30,7 @@ pub use delivery::{
 };
 pub use echo::{Echo, Echoes, Traces};
 pub use fallbacks::{Fallback, Fallbacks};
-pub use histogram::{Histogram, HistogramError};
+pub use histogram::{Encoded, Histogram, HistogramError};
 pub use interval::{Interval, Name, Own, Part, Sample};
 pub use named::{NamedRows, OfCohort, UnknownCohort};
 pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window};

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::agreed::Agreed;
 use super::connection_record::ConnectionRecord;
 use super::fallbacks::Fallbacks;
-use super::histogram::Histogram;
+use super::histogram::{Encoded, Histogram};
+use super::interval::Interval;
 use super::named::OfCohort;
 use super::shard::Ending;
 use super::stops::Stops;
@@ -212,6 +213,8 @@ pub struct Summary {
     /// The measurements over time, oldest first, in steps of equal width: at most [`super::Timeline::MAX_INTERVALS`]
     /// for each cohort.
     pub timeline: Vec<Row>,
+    /// The same steps with all that was measured in them, as [`super::Timeline`] keeps them.
+    pub intervals: Vec<Interval<Encoded>>,
     /// The connections that did not end as planned.
     pub endings: Endings,
     /// The connections of cohorts with a contract.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::histogram::Histogram;
+use super::histogram::{Encoded, Histogram};
 use super::interval::{Interval, Part};
 use super::named::OfCohort;
 use super::shard::Open;
@@ -157,12 +157,12 @@ impl Row {
     }
 }
 
-/// The rows of a run in steps of equal width, chosen from the ladder: at most [`Timeline::MAX_INTERVALS`] for each
-/// cohort, however long the run is. If a run takes longer than planned, the width doubles, as often as necessary.
+/// A run in steps of equal width, chosen from the ladder: at most [`Timeline::MAX_INTERVALS`] full ones, however long the
+/// run is, in at most [`Timeline::MAX_BYTES`]. If a run takes longer than planned or measures more than has room, the
+/// width doubles, as often as necessary.
 ///
-/// Percentiles of two steps cannot be merged. So the wider steps are built from the same intervals in parallel to the
-/// narrow ones, before they are needed. An interval is dropped once its rows are built. Code that wants to keep whole
-/// intervals can take them where a step is full (`Steps::add`).
+/// Wider steps are built from the same intervals in parallel to the narrow ones, before they are needed: a full step is
+/// kept encoded, and would have to be decoded to be merged.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     /// The narrowest first; each is twice as wide as the one before it, and covers the run from its start.
@@ -174,13 +174,18 @@ pub struct Timeline {
 struct Steps {
     width: Nanos,
     rows: Vec<Row>,
+    full: Vec<Interval<Encoded>>,
+    /// The memory of `full`.
+    bytes: usize,
     /// The step that is not full yet.
     running: Option<Interval>,
 }
 
 impl Timeline {
-    /// The most full steps that are kept for each cohort; one that is not full is kept in addition.
+    /// The most full steps that are kept; one that is not full is kept in addition.
     pub const MAX_INTERVALS: usize = 720;
+    /// The memory for full steps, in bytes. A busy cohort takes about 3 MB; this is for many cohorts.
+    pub const MAX_BYTES: usize = 64 << 20;
 
     /// The widths of steps, in seconds. Wider ones are the last width times 2, 4, and so on.
     const LADDER: [u64; 9] = [1, 2, 5, 10, 20, 30, 60, 120, 300];
@@ -206,9 +211,9 @@ impl Timeline {
         Duration::from_secs(width)
     }
 
-    /// Adds the newest second. Keeps only the times that rows show.
+    /// Adds the newest second.
     pub(super) fn push(&mut self, second: &Interval) {
-        let mut next = Some(shown(second));
+        let mut next = Some(second.clone());
         for steps in &mut self.steps {
             next = next.and_then(|interval| steps.add(interval));
         }
@@ -218,7 +223,8 @@ impl Timeline {
             self.steps.push(wider);
         }
         let narrow = &self.steps[0];
-        if narrow.rows.len() > Self::MAX_INTERVALS * second.cohorts.len() {
+        let is_too_much = narrow.full.len() > Self::MAX_INTERVALS || narrow.bytes > Self::MAX_BYTES;
+        if is_too_much && self.steps.len() > 1 {
             let narrow = self.steps.remove(0);
             // Adds what the narrow steps hold after the last full step of the wider ones.
             if let (Some(rest), Some(wider)) = (narrow.running, self.steps.first_mut()) {
@@ -234,6 +240,14 @@ impl Timeline {
         rows.extend(narrow.running.iter().flat_map(rows_of));
         rows
     }
+
+    /// All steps, oldest first; the last may not be full.
+    pub fn intervals(&self) -> Vec<Interval<Encoded>> {
+        let narrow = &self.steps[0];
+        let mut all = narrow.full.clone();
+        all.extend(narrow.running.iter().map(Interval::encode));
+        all
+    }
 }
 
 impl Steps {
@@ -241,6 +255,8 @@ impl Steps {
         Self {
             width,
             rows: Vec::new(),
+            full: Vec::new(),
+            bytes: 0,
             running: None,
         }
     }
@@ -260,6 +276,9 @@ impl Steps {
         }
         let full = self.running.take()?;
         self.rows.extend(rows_of(&full));
+        let encoded = full.encode();
+        self.bytes += encoded.bytes();
+        self.full.push(encoded);
         Some(packed(full))
     }
 }
@@ -267,33 +286,6 @@ impl Steps {
 fn rows_of(interval: &Interval) -> impl Iterator<Item = Row> {
     let parts = interval.cohorts.iter().enumerate();
     parts.map(move |(index, part)| Row::of(interval, index, part))
-}
-
-/// Copies an interval with only the times that rows show.
-fn shown(interval: &Interval) -> Interval {
-    let is_shown = |name: &str| {
-        name.starts_with("latency.")
-            || [
-                Timer::HeartbeatRtt,
-                Timer::ScheduleLateness,
-                Timer::DeliveryLatency,
-            ]
-            .iter()
-            .any(|timer| timer.name() == name)
-    };
-    let part = |part: &Part| Part {
-        gauges: part.gauges,
-        counts: part.counts.clone(),
-        times: (part.times.iter())
-            .filter(|(name, _)| is_shown(name))
-            .map(|(name, times)| (name.clone(), times.clone()))
-            .collect(),
-    };
-    Interval {
-        cohorts: interval.cohorts.iter().map(part).collect(),
-        sources: Default::default(),
-        ..*interval
-    }
 }
 
 /// Reduces the memory of an interval that may wait long for the next one.

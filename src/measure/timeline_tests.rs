@@ -80,15 +80,42 @@ fn a_run_longer_than_planned_is_shown_in_wider_steps() {
     }
 }
 
+/// The whole intervals for steps of this width, computed from all seconds.
+fn expected_intervals(seconds: u64, width: u64) -> Vec<Interval> {
+    let step = |first| {
+        let mut step = second(first);
+        (first + 1..seconds.min(first + width)).for_each(|next| step.merge(&second(next)));
+        step
+    };
+    (0..seconds).step_by(width as usize).map(step).collect()
+}
+
 #[test]
-fn what_is_not_shown_takes_no_memory() {
-    let timeline = timeline(0, 100);
-    let waiting = timeline.steps.iter().flat_map(|steps| &steps.running);
-    let names = waiting
-        .flat_map(|interval| &interval.cohorts)
-        .flat_map(|part| part.times.keys());
-    let names: std::collections::BTreeSet<_> = names.map(|name| name.as_ref()).collect();
-    assert_eq!(names, ["heartbeat.rtt", "latency.echo"].into());
+fn a_step_is_kept_whole() {
+    let most = Timeline::MAX_INTERVALS as u64;
+    for (seconds, width) in [(most, 1), (most + 1, 2), (2 * most + 2, 4)] {
+        let kept = timeline(0, seconds).intervals();
+        let kept: Vec<Interval> = kept.iter().map(|step| step.decode().unwrap()).collect();
+        assert!(
+            kept == expected_intervals(seconds, width),
+            "{seconds} seconds"
+        );
+    }
+}
+
+#[test]
+fn steps_become_wider_when_they_take_too_much_memory() {
+    let mut timeline = Timeline::new(Duration::ZERO);
+    for number in 0..10 {
+        timeline.push(&second(number));
+        if number == 4 {
+            timeline.steps[0].bytes = Timeline::MAX_BYTES;
+        }
+    }
+    assert!(timeline.rows() == expected(10, 2));
+    let kept = timeline.intervals();
+    assert_eq!(kept.len(), 5);
+    assert!(kept.iter().map(Interval::bytes).sum::<usize>() < Timeline::MAX_BYTES / 100);
 }
 
 #[test]

@@ -1,11 +1,19 @@
 //! Keeps one finished run as data ([`Run`]), and writes its report: one file for each format, each as a function of
 //! the run that writes to any `Write`. Opens no socket and decides nothing: the verdict is passed in.
 
+mod bench_json;
 mod connections_csv;
 mod contracts_csv;
+mod github;
+mod headline;
 mod histogram_csv;
+mod hlog;
 mod host;
+mod html;
+mod intervals_jsonl;
 mod json;
+mod junit;
+mod markdown;
 mod numbers;
 mod output;
 pub mod picture;
@@ -13,12 +21,21 @@ mod run;
 mod summary_csv;
 mod terminal;
 mod timeline_csv;
+mod times;
+mod words;
 
+pub use bench_json::write as bench_json;
 pub use connections_csv::write as connections_csv;
 pub use contracts_csv::write as contracts_csv;
+pub use github::write as github;
 pub use histogram_csv::write as histogram_csv;
+pub use hlog::write as hlog;
 pub use host::Host;
+pub use html::write as html;
+pub use intervals_jsonl::write as intervals_jsonl;
 pub use json::json;
+pub use junit::write as junit;
+pub use markdown::write as markdown;
 pub use output::{OutputError, OutputSet, io_error};
 pub use run::{
     CohortRecord, DoubtNote, Judgement, Note, Options, Parts, ReadError, Run, SCHEMA_VERSION,

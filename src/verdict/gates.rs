@@ -13,6 +13,8 @@ pub struct GateResult {
     pub gate: String,
     /// The value that was observed; `None` if there was no data.
     pub observed: Option<Observed>,
+    /// What the observed value was compared with, in the same unit; `None` if there was no data.
+    pub limit: Option<f64>,
     /// Whether the gate passed.
     pub passed: bool,
     /// Whether a doubt concerns it, so that it has no verdict.
@@ -21,6 +23,17 @@ pub struct GateResult {
     pub why: String,
     /// Whether it is the abort gate that ended the run, and therefore counts as failed.
     pub ended_the_run: bool,
+}
+
+impl GateResult {
+    /// The limit with its unit; `None` if nothing was observed.
+    pub fn limit(&self) -> Option<Observed> {
+        let (observed, limit) = self.observed.zip(self.limit)?;
+        Some(Observed {
+            value: limit,
+            ..observed
+        })
+    }
 }
 
 /// Evaluates a gate that must hold.
@@ -32,6 +45,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
             GateResult {
                 gate: text,
                 observed: Some(observed),
+                limit: Some(gate.value),
                 passed,
                 doubted: false,
                 why: if passed {
@@ -45,6 +59,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
         Err(no_data) => GateResult {
             gate: text,
             observed: None,
+            limit: None,
             passed: false,
             doubted: false,
             why: no_data.to_string(),
@@ -59,6 +74,7 @@ pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateRes
     GateResult {
         gate: text.to_owned(),
         observed: gate.and_then(|gate| observe(&gate.subject, view).ok()),
+        limit: gate.map(|gate| gate.value),
         passed: false,
         doubted: false,
         why: "held, and so ended the run (an `abort` gate)".to_owned(),

@@ -11,9 +11,11 @@ use wsbench::metric;
 use super::books::assert_kept;
 
 /// The files of a report.
-pub const FILES: [&str; 5] = [
+pub const FILES: [&str; 7] = [
     "connections.csv",
     "histogram.csv",
+    "intervals.jsonl",
+    "report.html",
     "run.json",
     "summary.csv",
     "timeline.csv",

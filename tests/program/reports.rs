@@ -302,6 +302,11 @@ fn run_json_of_a_run_shows_it_again() {
         csv("contracts.csv", &|out| {
             report::contracts_csv(&run, out).unwrap()
         });
+        csv("intervals.jsonl", &|out| {
+            report::intervals_jsonl(&run, out).unwrap()
+        });
+        csv("report.html", &|out| report::html(&run, out).unwrap());
+        assert!(!run.summary.intervals.is_empty());
         assert!(!run.summary.timeline.is_empty());
         let has_contract = scenario == EVENTFUL;
         assert_eq!(!run.summary.records.rows.is_empty(), has_contract);
@@ -403,4 +408,103 @@ fn a_file_of_messages_that_cannot_be_made_ends_it_before_the_run() {
         ended.stderr
     );
     assert!(!ended.folder().join("report").exists());
+}
+
+/// A scenario whose gate cannot hold, on lines that annotations name.
+const BROKEN_GATE: &str = r#"name = "broken"
+target.url = "embedded"
+load = { connections = 2, duration = "300ms" }
+[[message]]
+name = "echo"
+rate = "20/s"
+[gates]
+pass = [
+    "count(messages.echoed) > 0",
+    "count(messages.echoed) > 1000000",
+]
+"#;
+
+#[test]
+fn a_stored_run_is_shown_again_and_written_in_other_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_owned();
+    fs::write(place.join("broken.toml"), BROKEN_GATE).unwrap();
+    let formats = [
+        "--junit", "a.xml", "--md", "a.md", "--bench", "a.json", "--github",
+    ];
+    let line = [&["run", "broken.toml", "--out", "report"], &formats[..]].concat();
+    let summary = place.join("steps.md");
+    let github = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
+    let ended = Running::call(folder, &line, &github).end();
+    assert_eq!(ended.code, 3);
+    let annotation = "::error file=broken.toml,line=10,title=wsbench: gate broken::count(messages.echoed) > 1000000: observed ";
+    let is_there = |out: &str| out.lines().any(|line| line.starts_with(annotation));
+    assert!(is_there(&ended.stdout), "{}", ended.stdout);
+    let read = |path: &Path| {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    assert_eq!(read(&place.join("a.md")), read(&summary));
+
+    // Rendered later, all is the same.
+    let stored = tempfile::tempdir().unwrap();
+    let to = |name: &str| stored.path().join(name).to_str().unwrap().to_owned();
+    let [xml, md, json, html, hlog] = ["b.xml", "b.md", "b.json", "b.html", "b.hlog"].map(to);
+    let report = place.join("report");
+    let line = [
+        "report",
+        report.to_str().unwrap(),
+        "--junit",
+        &xml,
+        "--md",
+        &md,
+        "--bench",
+        &json,
+        "--html",
+        &html,
+        "--hlog",
+        &hlog,
+        "--github",
+    ];
+    let again = Running::call(tempfile::tempdir().unwrap(), &line, &[]).end();
+    assert_eq!(again.code, 3, "it exits as the run did: {}", again.stderr);
+    assert!(is_there(&again.stdout), "{}", again.stdout);
+    for (one, other) in [
+        ("a.xml", &xml),
+        ("a.md", &md),
+        ("a.json", &json),
+        ("report/report.html", &html),
+    ] {
+        assert_eq!(read(&place.join(one)), read(other.as_ref()), "{one}");
+    }
+    let hlog = fs::read_to_string(hlog).unwrap();
+    assert!(hlog.contains("Tag=latency.echo/main,"), "{hlog}");
+    drop(ended);
+}
+
+#[test]
+fn what_is_no_stored_run_is_refused() {
+    for (text, told) in [
+        ("{}", "it is no run of wsbench"),
+        (
+            "{\"schema_version\": 7, \"tool\": {\"name\": \"wsbench\"}}",
+            "its `schema_version` is 7",
+        ),
+        (
+            "{\"schema_version\": 1, \"tool\": {\"name\": \"wsbench\"}}",
+            "it is broken",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("run.json"), text).unwrap();
+        let ended = Running::call(folder, &["report", "."], &[]).end();
+        assert_eq!(ended.code, 2);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    let ended = Running::call(tempfile::tempdir().unwrap(), &["report", "nowhere"], &[]).end();
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.stderr.contains("failed to read nowhere"),
+        "{}",
+        ended.stderr
+    );
 }

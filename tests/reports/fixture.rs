@@ -33,6 +33,7 @@ impl Case {
         let run = Run::of(Parts {
             scenario: &scenario,
             scenario_text: "name = \"demo\"\n",
+            scenario_file: Some("load/demo.toml".to_owned()),
             options: Options {
                 seed: 7,
                 overrides: vec!["--connections 100".to_owned()],

@@ -17,6 +17,9 @@ pub enum HistogramError {
     /// The text is base64, but not a V2-deflate histogram.
     #[error("decode a histogram: {0:?}")]
     Format(hdrhistogram::serialization::DeserializeError),
+    /// The numbers beside the text are not those of its buckets.
+    #[error("decode a histogram that contradicts its count, minimum or maximum")]
+    Contradiction,
 }
 
 impl Histogram {
@@ -53,44 +56,86 @@ impl Histogram {
     }
 }
 
-/// The stored and transmitted form: the buckets in V2-deflate form, and the exact numbers that this form rounds.
-#[derive(Serialize, Deserialize)]
-struct Stored {
+/// A histogram in its stored and transmitted form: the buckets as V2-deflate text, and the exact numbers that this form
+/// rounds, in nanoseconds. Takes as much memory as its text, where a [`Histogram`] takes up to 220 KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encoded {
     count: u64,
     sum: u128,
     /// `None` if the histogram is empty.
     min: Option<u64>,
     max: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
     clipped: u64,
     /// Left out if the histogram is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    hdr: Option<String>,
+    hdr: Option<Box<str>>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Encoded {
+    /// The number of times.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The largest time in nanoseconds; `None` if it is empty.
+    pub fn max(&self) -> Option<u64> {
+        self.max
+    }
+
+    /// The buckets as a V2-deflate HdrHistogram in base64; `None` if it is empty.
+    pub fn text(&self) -> Option<&str> {
+        self.hdr.as_deref()
+    }
+
+    /// The memory that it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.hdr.as_deref().map_or(0, str::len)
+    }
+
+    /// The histogram.
+    ///
+    /// # Errors
+    /// If the text is no histogram, or the numbers beside it contradict it. One that was made from a histogram has none.
+    pub fn decode(&self) -> Result<Histogram, HistogramError> {
+        let buckets = self
+            .hdr
+            .as_deref()
+            .map(Histogram::from_base64)
+            .transpose()?;
+        (buckets.unwrap_or_default())
+            .with_exact(self.sum, self.min, self.max, self.clipped)
+            .filter(|histogram| histogram.count() == self.count)
+            .ok_or(HistogramError::Contradiction)
+    }
+}
+
+impl From<&Histogram> for Encoded {
+    fn from(times: &Histogram) -> Self {
+        Self {
+            count: times.count(),
+            sum: times.sum,
+            min: times.min(),
+            max: times.max(),
+            clipped: times.clipped,
+            hdr: (!times.is_empty()).then(|| times.to_base64().into()),
+        }
+    }
 }
 
 impl Serialize for Histogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let stored = Stored {
-            count: self.count(),
-            sum: self.sum,
-            min: self.min(),
-            max: self.max(),
-            clipped: self.clipped,
-            hdr: (!self.is_empty()).then(|| self.to_base64()),
-        };
-        stored.serialize(serializer)
+        Encoded::from(self).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let stored = Stored::deserialize(deserializer)?;
-        let buckets = stored.hdr.as_deref().map(Self::from_base64).transpose();
-        let buckets = buckets.map_err(D::Error::custom)?.unwrap_or_default();
-        buckets
-            .with_exact(stored.sum, stored.min, stored.max, stored.clipped)
-            .filter(|histogram| histogram.count() == stored.count)
-            .ok_or_else(|| {
-                D::Error::custom("a histogram contradicts its count, minimum or maximum")
-            })
+        let encoded = Encoded::deserialize(deserializer)?;
+        encoded.decode().map_err(D::Error::custom)
     }
 }

@@ -13,7 +13,9 @@ use std::time::SystemTime;
 use self::folder::Lock;
 use self::part::PartFile;
 use super::run::{self, Run, utc};
-use super::{connections_csv, contracts_csv, histogram_csv, summary_csv, timeline_csv};
+use super::{
+    connections_csv, contracts_csv, histogram_csv, html, intervals_jsonl, summary_csv, timeline_csv,
+};
 use crate::scenario::Scenario;
 
 /// A report that could not be written. Fits after "failed to".
@@ -54,7 +56,7 @@ const CONTRACTS: &str = "contracts.csv";
 const RUN: &str = "run.json";
 
 /// `run.json` comes last: if it exists, each of the others is complete, or missing because it could not be written.
-const FILES: [(&str, Writer); 6] = [
+const FILES: [(&str, Writer); 8] = [
     ("summary.csv", |run, out| {
         summary_csv::write(run, out).map_err(io_error)
     }),
@@ -70,6 +72,10 @@ const FILES: [(&str, Writer); 6] = [
     (CONTRACTS, |run, out| {
         contracts_csv::write(run, out).map_err(io_error)
     }),
+    (intervals_jsonl::FILE, |run, out| {
+        intervals_jsonl::write(run, out)
+    }),
+    ("report.html", |run, out| html::write(run, out)),
     (RUN, |run, out| run::write(run, out)),
 ];
 

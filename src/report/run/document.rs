@@ -17,6 +17,7 @@ use crate::measure::{
 use crate::metric::{self, Cause};
 use crate::report::host::Host;
 use crate::report::json;
+use crate::units::is_harmless;
 use crate::verdict::{
     ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateResult, Outcome, Throttling,
 };
@@ -64,6 +65,9 @@ struct Document<'a> {
     totals: Cow<'a, [Metric]>,
     states: NamedRows<'a, States>,
     timeline: NamedRows<'a, Row>,
+    /// The number of steps in `intervals.jsonl`; that file holds them.
+    #[serde(default)]
+    intervals: usize,
     endings: Kept<'a, Ending>,
     records: Kept<'a, ConnectionRecord>,
 }
@@ -132,6 +136,8 @@ impl<'de> Deserialize<'de> for Run {
 enum Contradiction {
     #[error("it has {0}, which its scenario has not")]
     Cohort(#[from] UnknownCohort),
+    #[error("it has the name {0:?}, which no scenario allows")]
+    Name(String),
     #[error("there is no outcome `{0}`, or it lacks `aborted_by` or `broken_by`")]
     Outcome(String),
 }
@@ -179,6 +185,7 @@ impl<'a> Document<'a> {
             totals: Cow::from(&summary.totals),
             states: NamedRows::of(&summary.states, cohorts),
             timeline: NamedRows::of(&summary.timeline, cohorts),
+            intervals: summary.intervals.len(),
             endings: Kept {
                 more: summary.endings.more,
                 rows: NamedRows::of(&summary.endings.rows, cohorts),
@@ -195,6 +202,13 @@ impl<'a> Document<'a> {
         let cohorts: Vec<String> = (scenario.cohorts.iter())
             .map(|cohort| cohort.name.clone())
             .collect();
+        // A terminal shows these as they are.
+        let metrics = self.metrics.iter().chain(&*self.totals);
+        let names = metrics.map(|metric| &metric.name).chain(&cohorts);
+        let is_strange = |name: &&String| !name.chars().all(is_harmless);
+        if let Some(name) = names.into_iter().find(is_strange) {
+            return Err(Contradiction::Name(name.clone()));
+        }
         let outcome = match (&*self.outcome, self.aborted_by, self.broken_by) {
             ("completed", ..) => Outcome::Completed,
             ("interrupted", ..) => Outcome::Interrupted,
@@ -228,6 +242,7 @@ impl<'a> Document<'a> {
                 totals: self.totals.into_owned(),
                 states: self.states.into_rows(&cohorts)?,
                 timeline: self.timeline.into_rows(&cohorts)?,
+                intervals: Vec::new(),
                 endings: Endings {
                     rows: self.endings.rows.into_rows(&cohorts)?,
                     more: self.endings.more,

@@ -16,6 +16,9 @@ struct GateLine<'a> {
     gate: Cow<'a, str>,
     observed: Option<f64>,
     unit: Option<Cow<'a, str>>,
+    /// In the same unit; left out where nothing was observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<f64>,
     passed: bool,
     doubted: bool,
     why: Cow<'a, str>,
@@ -28,6 +31,7 @@ impl Serialize for GateResult {
             gate: (&*self.gate).into(),
             observed: self.observed.map(Observed::reported),
             unit: self.observed.map(|observed| observed.measure.name().into()),
+            limit: self.limit().map(Observed::reported),
             passed: self.passed,
             doubted: self.doubted,
             why: (&*self.why).into(),
@@ -48,9 +52,12 @@ impl<'de> Deserialize<'de> for GateResult {
             }
             _ => None,
         };
+        let limit = observed.zip(line.limit);
+        let limit = limit.map(|(seen, limit)| Observed::of_reported(limit, seen.measure).value);
         Ok(Self {
             gate: line.gate.into_owned(),
             observed,
+            limit,
             passed: line.passed,
             doubted: line.doubted,
             why: line.why.into_owned(),

@@ -61,6 +61,9 @@ pub struct ScenarioRecord {
     pub name: String,
     /// What it is for; may be empty.
     pub description: String,
+    /// The path of its file, as the user wrote it; `None` for a shipped scenario, and for one made of an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The text, as the user wrote it: `${NAME}` is not replaced.
     pub text: String,
     /// The SHA-256 of the text, in hexadecimal.

@@ -22,6 +22,8 @@ pub struct Parts<'a> {
     pub scenario: &'a Scenario,
     /// The scenario as text, as the user wrote it: `${NAME}` is not replaced.
     pub scenario_text: &'a str,
+    /// The path of its file, if it came from a file.
+    pub scenario_file: Option<String>,
     /// What the command line asked for.
     pub options: Options,
     /// The machine that ran it.
@@ -42,6 +44,7 @@ impl Run {
         let Parts {
             scenario,
             scenario_text,
+            scenario_file,
             options,
             host,
             started_at,
@@ -54,7 +57,7 @@ impl Run {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            scenario: ScenarioRecord::of(scenario, scenario_text),
+            scenario: ScenarioRecord::of(scenario, scenario_text, scenario_file),
             options,
             host,
             started_at: utc(started_at),
@@ -71,7 +74,7 @@ pub(in crate::report) fn utc(time: SystemTime) -> String {
 }
 
 impl ScenarioRecord {
-    fn of(scenario: &Scenario, text: &str) -> Self {
+    fn of(scenario: &Scenario, text: &str, file: Option<String>) -> Self {
         let stages = match &scenario.load.shape {
             Shape::Stages(stages) => stages.as_slice(),
             Shape::Steady { .. } | Shape::Arrivals { .. } => &[],
@@ -79,6 +82,7 @@ impl ScenarioRecord {
         Self {
             name: scenario.name.clone(),
             description: scenario.description.clone(),
+            file,
             text: text.to_owned(),
             sha256: hex(&Sha256::digest(text)),
             target: scenario.target.url.shown(),

@@ -1,12 +1,13 @@
-//! Reads `run.json` back.
+//! Reads a run back: `run.json`, and `intervals.jsonl` beside it.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::{Run, SCHEMA_VERSION};
+use crate::report::intervals_jsonl;
 
 /// A stored run that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,19 @@ pub enum ReadError {
         /// What is wrong, and where.
         source: serde_json::Error,
     },
+    /// The file of its intervals is broken.
+    #[error(
+        "read {}: line {line} is broken: {broken}\nhint: without this file the run is shown without its course over time",
+        .path.display()
+    )]
+    Intervals {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        broken: intervals_jsonl::Broken,
+    },
 }
 
 /// The part that says whether the rest can be understood.
@@ -63,6 +77,9 @@ pub enum ReadError {
 struct DocumentHead {
     schema_version: u32,
     tool: ToolName,
+    /// How many steps `intervals.jsonl` has.
+    #[serde(default)]
+    intervals: usize,
 }
 
 #[derive(Deserialize)]
@@ -74,11 +91,15 @@ impl Run {
     /// The longest file that [`Self::read`] reads, in bytes: more than the limits of a run allow.
     pub const MAX_BYTES: u64 = 1 << 30;
 
-    /// Reads a run from its `run.json`. All that is made from it is the same as from the run itself.
+    /// Reads a run from its folder, or from the `run.json` in it. All that is made from it is the same as from the run
+    /// itself. It has no intervals where `intervals.jsonl` is not beside it.
     ///
     /// # Errors
-    /// When the file cannot be read, is no run of wsbench, has another version, or is broken.
+    /// When a file cannot be read, is no run of wsbench, has another version, or is broken.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
+        if path.is_dir() {
+            return Self::read(&path.join("run.json"));
+        }
         let named = || path.to_owned();
         let bytes = bytes(path).map_err(|source| ReadError::System {
             path: named(),
@@ -87,7 +108,8 @@ impl Run {
         if bytes.len() as u64 > Self::MAX_BYTES {
             return Err(ReadError::TooLong { path: named() });
         }
-        match serde_json::from_slice::<DocumentHead>(&bytes) {
+        let head = serde_json::from_slice::<DocumentHead>(&bytes);
+        match &head {
             Ok(head) if head.tool.name != env!("CARGO_PKG_NAME") => {
                 return Err(ReadError::Foreign { path: named() });
             }
@@ -101,10 +123,29 @@ impl Run {
             Err(_) if !begins_as_ours(&bytes) => return Err(ReadError::Foreign { path: named() }),
             Ok(_) | Err(_) => {}
         }
-        serde_json::from_slice(&bytes).map_err(|source| ReadError::Broken {
+        let run = serde_json::from_slice(&bytes).map_err(|source| ReadError::Broken {
             path: named(),
             source,
+        });
+        run.and_then(|run: Self| {
+            let steps = head.map_or(0, |head| head.intervals);
+            run.with_intervals(path.with_file_name(intervals_jsonl::FILE), steps)
         })
+    }
+
+    /// Adds so many intervals from this file, if it is there.
+    fn with_intervals(mut self, path: PathBuf, steps: usize) -> Result<Self, ReadError> {
+        let file = match File::open(&path) {
+            _ if steps == 0 => return Ok(self),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self),
+            Err(source) => return Err(ReadError::System { path, source }),
+            Ok(file) => BufReader::new(file.take(Self::MAX_BYTES)),
+        };
+        match intervals_jsonl::read(&self, file, steps) {
+            Ok(intervals) => self.summary.intervals = intervals,
+            Err((line, broken)) => return Err(ReadError::Intervals { path, line, broken }),
+        }
+        Ok(self)
     }
 }
 

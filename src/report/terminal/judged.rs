@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use super::page::Page;
 use super::style::{WIDTH, columns, columns_of_words, wrapped};
 use crate::report::run::Run;
-use crate::scenario::{Activity, End, Origin, PromiseKind};
+use crate::report::words::{expected, origin, seen};
+use crate::scenario::{Activity, End, Origin};
 use crate::units::{cut, human_count, human_ns, visible};
 use crate::verdict::{ActivityResult, CohortEnds, ContractResult, GateResult};
 
@@ -148,23 +149,8 @@ impl<W: Write> Page<W> {
 fn timed<'a>(promises: impl Iterator<Item = &'a ContractResult>) -> Option<String> {
     let timed = promises.filter_map(|promise| Some((promise.contract.key(), promise.from?)));
     let (keys, from): (Vec<&str>, Vec<Origin>) = timed.unzip();
-    let origin = match from.first()? {
-        Origin::Open => "the 101",
-        Origin::Ready => "when the client was ready",
-        Origin::Fault => "the fault",
-        Origin::Ping => "the first unanswered ping",
-        Origin::LastByte => "the client's last byte",
-        Origin::Close => "our Close",
-    };
+    let origin = origin(*from.first()?);
     Some(format!("{} from {origin}", keys.join(", ")))
-}
-
-/// The observed value of a gate, or why there is none.
-fn seen(gate: &GateResult) -> String {
-    match gate.observed {
-        Some(observed) => observed.to_string(),
-        None => gate.why.clone(),
-    }
 }
 
 fn promises(contracts: &[&ContractResult]) -> Vec<Vec<String>> {
@@ -191,17 +177,6 @@ fn promises(contracts: &[&ContractResult]) -> Vec<Vec<String>> {
 
 fn is_long(expected: &str) -> bool {
     expected.chars().count() > EXPECTED_WIDTH
-}
-
-/// Formats the promised window, and what else was promised.
-fn expected(contract: &ContractResult) -> String {
-    match (contract.bounds, contract.expected.as_str()) {
-        // The text of `back_within` already contains its longest time.
-        (Some(bounds), words) if contract.contract != PromiseKind::BackWithin => {
-            format!("{words} {bounds}").trim_start().to_owned()
-        }
-        (_, words) => words.to_owned(),
-    }
 }
 
 /// Builds the table of how connections with a contract ended: by which side, how that looked, and when TCP ended.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::measure::{Phase, Progress};
+use crate::measure::Progress;
+use crate::report::words::phase_name;
 use crate::units::{human_count, human_ns};
 
 /// The seconds between two plain lines.
@@ -96,7 +97,7 @@ fn new_bar(target: ProgressDrawTarget) -> ProgressBar {
 
 fn show(bar: &ProgressBar, now: &Progress) {
     bar.set_style(style(now.planned.is_some()));
-    bar.set_prefix(phase(now.phase));
+    bar.set_prefix(phase_name(now.phase));
     if let (Some(planned), Some(left)) = (now.planned, now.left) {
         bar.set_length(millis(planned));
         bar.set_position(millis(planned.saturating_sub(left)));
@@ -140,7 +141,7 @@ fn line(now: &Progress) -> String {
     format!(
         "{:>5} {:8} {}{}",
         clock(now.elapsed),
-        phase(now.phase),
+        phase_name(now.phase),
         state(now, false),
         left.unwrap_or_default()
     )
@@ -183,16 +184,6 @@ fn state(now: &Progress, brief: bool) -> String {
     parts.join(", ")
 }
 
-fn phase(phase: Phase) -> String {
-    match phase {
-        Phase::RampUp => "ramp-up".to_owned(),
-        Phase::WarmUp => "warm-up".to_owned(),
-        Phase::Measure => "measure".to_owned(),
-        Phase::Stage(stage) => format!("stage {stage}"),
-        Phase::Drain => "drain".to_owned(),
-    }
-}
-
 /// Formats `0:07`, `12:30`, `1:00:00`; rounds up, so that less than a second is not shown as zero.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
@@ -207,6 +198,7 @@ fn clock(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::measure::Open;
+    use crate::measure::Phase;
     use indicatif::TermLike;
     use std::io;
     use std::sync::{Arc, Mutex};

@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use super::page::Page;
 use super::style::Style;
@@ -11,7 +10,8 @@ use super::tables::{self, Shown, TableRow};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
-use crate::units::{ByteSize, counted, format_duration, human_count, human_ns, visible};
+use crate::report::words::span;
+use crate::units::{ByteSize, counted, format_duration, human_count, visible};
 use crate::verdict::{Exit, View};
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
@@ -59,7 +59,7 @@ struct Text<'a, W> {
 impl<W: Write> Text<'_, W> {
     fn heading(&mut self) -> io::Result<()> {
         let run = self.run;
-        let name = self.page.style.bold(&run.scenario.name);
+        let name = self.page.style.bold(&visible(&run.scenario.name));
         let target = visible(&run.scenario.target);
         writeln!(self.page.out, "{name} against {target}")?;
         if !run.scenario.description.is_empty() {
@@ -73,7 +73,7 @@ impl<W: Write> Text<'_, W> {
         let ran = format!(
             "{}, {measured} of it measured; began {}",
             span(run.summary.seconds),
-            run.started_at
+            visible(&run.started_at)
         );
         self.page.line("ran", &ran)
     }
@@ -389,15 +389,6 @@ impl<W: Write> Text<'_, W> {
             100.0.. => format!("{told} ({}/s)", human_count(rate.round() as u64)),
             _ => format!("{told} ({rate:.1}/s)"),
         }
-    }
-}
-
-/// Formats seconds for people: `38.2 s`, or `12m30s` from two minutes on.
-fn span(seconds: f64) -> String {
-    if seconds < 120.0 {
-        human_ns((seconds * 1e9).round() as u64)
-    } else {
-        format_duration(Duration::from_secs(seconds.round() as u64))
     }
 }
 

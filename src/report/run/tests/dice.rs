@@ -9,9 +9,10 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::super::*;
 use crate::measure::{
-    Agreed, ConnectionRecord, ConnectionRecords, EndedBy, Ending, Endings, Fallbacks, GaugeStats,
-    Histogram, Incident, IncidentKind, Metric, Open, Phase, Relayed, Row, SocketEnd, Sockets,
-    State, States, Surroundings, TcpEnding, TcpView, Usage, Value,
+    Agreed, ConnectionRecord, ConnectionRecords, Encoded, EndedBy, Ending, Endings, Fallbacks,
+    GaugeStats, Histogram, Incident, IncidentKind, Interval, Metric, Open, Own, Part, Phase,
+    Relayed, Row, SocketEnd, Sockets, State, States, Surroundings, TcpEnding, TcpView, Usage,
+    Value,
 };
 use crate::metric::{Cause, Counter, Gauge, Side, Timer, latency};
 use crate::scenario::HttpWord;
@@ -146,6 +147,7 @@ impl Dice {
         ScenarioRecord {
             name: self.text(),
             description: self.text(),
+            file: self.maybe(Self::text),
             text: self.text(),
             sha256: self.text(),
             target: self.text(),
@@ -234,6 +236,7 @@ impl Dice {
                 closing: dice.gauge(),
             }),
             timeline: self.some(5, Self::step),
+            intervals: self.intervals(),
             endings: Endings {
                 rows: self.some(5, Self::ending),
                 more: self.count(),
@@ -249,6 +252,51 @@ impl Dice {
             stops: Default::default(),
             measured_from: None,
         }
+    }
+
+    /// Steps that follow one another, each with all cohorts.
+    fn intervals(&mut self) -> Vec<Interval<Encoded>> {
+        let mut from = 0;
+        let widths = self.some(3, |dice| dice.of(&[1, 2, 300]));
+        let step = |width: u64| {
+            let first = from;
+            from += width;
+            let generators = self.some(2, |dice| {
+                (dice.of(&["generator", "agent-2"]).into(), dice.own())
+            });
+            Interval {
+                index: first,
+                from: Timestamp::ORIGIN + first * Interval::SECOND,
+                to: Timestamp::ORIGIN + from * Interval::SECOND,
+                phase: self.phase(),
+                cohorts: COHORTS.map(|_| self.part()).into(),
+                sources: generators.into_iter().collect(),
+            }
+        };
+        widths.into_iter().map(step).collect()
+    }
+
+    fn part(&mut self) -> Part<Encoded> {
+        let count = |dice: &mut Self| (dice.of(Counter::ALL).name().into(), dice.count());
+        let times = |dice: &mut Self| (dice.of(Timer::ALL).name().into(), dice.encoded());
+        Part {
+            gauges: self.open(),
+            counts: self.some(3, count).into_iter().collect(),
+            times: self.some(2, times).into_iter().collect(),
+        }
+    }
+
+    fn own(&mut self) -> Own<Encoded> {
+        Own {
+            cpu: self.maybe(Self::length),
+            rss: self.maybe(Self::count),
+            loop_lag: self.maybe(Self::encoded),
+            look_ups: self.maybe(Self::encoded),
+        }
+    }
+
+    fn encoded(&mut self) -> Encoded {
+        Encoded::from(&self.times())
     }
 
     fn phase(&mut self) -> Phase {
@@ -298,6 +346,16 @@ impl Dice {
         }
     }
 
+    fn open(&mut self) -> Open {
+        Open {
+            ready: self.count(),
+            connecting: self.count(),
+            open: self.count(),
+            closing: self.count(),
+            dead: self.count(),
+        }
+    }
+
     /// Never empty. May be so full that a float does not hold its sum, and may have held longer times before.
     fn times(&mut self) -> Histogram {
         let mut times = Histogram::new();
@@ -322,13 +380,7 @@ impl Dice {
             seconds: self.count(),
             phase: self.phase(),
             cohort: self.cohort(),
-            open: Open {
-                ready: self.count(),
-                connecting: self.count(),
-                open: self.count(),
-                closing: self.count(),
-                dead: self.count(),
-            },
+            open: self.open(),
             sent: self.count(),
             received: self.count(),
             timed_out: self.count(),

@@ -28,6 +28,12 @@ fn everything(run: &Run) -> Vec<String> {
         written(&|out| report::timeline_csv(run, out).unwrap()),
         written(&|out| report::connections_csv(run, out).unwrap()),
         written(&|out| report::contracts_csv(run, out).unwrap()),
+        written(&|out| report::intervals_jsonl(run, out).unwrap()),
+        written(&|out| report::junit(run, out).unwrap()),
+        written(&|out| report::markdown(run, out).unwrap()),
+        written(&|out| report::github(run, Some("a.toml"), out).unwrap()),
+        written(&|out| report::hlog(run, out).unwrap()),
+        written(&|out| report::bench_json(run, out).unwrap()),
     ]
 }
 
@@ -38,10 +44,23 @@ fn stored(run: &Run) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Run, ReadError> {
+    read_beside(bytes, None)
+}
+
+/// Reads a `run.json`, with these intervals beside it.
+fn read_beside(bytes: &[u8], intervals: Option<&str>) -> Result<Run, ReadError> {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.json");
-    fs::write(&path, bytes).unwrap();
-    Run::read(&path)
+    fs::write(folder.path().join("run.json"), bytes).unwrap();
+    if let Some(intervals) = intervals {
+        fs::write(folder.path().join("intervals.jsonl"), intervals).unwrap();
+    }
+    Run::read(folder.path())
+}
+
+fn intervals(run: &Run) -> String {
+    let mut bytes = Vec::new();
+    report::intervals_jsonl(run, &mut bytes).unwrap();
+    String::from_utf8(bytes).expect("text")
 }
 
 fn made_up(seed: u64) -> Run {
@@ -54,7 +73,7 @@ proptest! {
     #[test]
     fn what_is_read_back_shows_the_same(seed: u64) {
         let run = made_up(seed);
-        let again = read(&stored(&run)).unwrap();
+        let again = read_beside(&stored(&run), Some(&intervals(&run))).unwrap();
         prop_assert_eq!(&again, &run);
         prop_assert_eq!(everything(&again), everything(&run));
     }
@@ -70,6 +89,61 @@ proptest! {
             _ => false,
         };
         prop_assert!(is_told, "{cut} of {length} bytes");
+    }
+}
+
+#[test]
+fn a_run_without_the_file_of_its_intervals_has_none() {
+    let run = with_intervals();
+    let again = read(&stored(&run)).unwrap();
+    assert!(again.summary.intervals.is_empty());
+    assert_eq!(again.summary.timeline, run.summary.timeline);
+}
+
+fn with_intervals() -> Run {
+    let runs = (0..).map(made_up);
+    let mut runs = runs.filter(|run| run.summary.intervals.len() > 1);
+    runs.next().expect("some have intervals")
+}
+
+#[test]
+fn broken_intervals_say_which_line_is_wrong() {
+    let run = with_intervals();
+    let text = intervals(&run);
+    let lines: Vec<&str> = text.lines().collect();
+    let joined = |lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let last = lines.len();
+    let without = |index: usize| {
+        let mut some = lines.clone();
+        some.remove(index);
+        joined(&some)
+    };
+    let other = text.replacen(&run.started_at, "another start", 1);
+    for (broken, line, why) in [
+        (String::new(), 1, "it is missing"),
+        (other, 1, "belongs to another run"),
+        (without(1), 2, "not the line that was written there"),
+        (joined(&lines[..2]), 3, "is missing"),
+        (
+            text.replacen("\"phase\":", "\"face\":", 1),
+            2,
+            "missing field `phase`",
+        ),
+        (format!("{text}{{}}\n"), last + 1, "missing field `from_s`"),
+    ] {
+        let Err(error) = read_beside(&stored(&run), Some(&broken)) else {
+            panic!("read {broken}");
+        };
+        assert!(
+            matches!(&error, ReadError::Intervals { line: at, .. } if *at == line),
+            "{error}"
+        );
+        assert!(error.to_string().contains(why), "{error}");
     }
 }
 
@@ -137,6 +211,11 @@ fn what_contradicts_itself_is_broken() {
         ),
         ("\"name\":\"main\",", "\"name\":\"other\",", "cohort `main`"),
         ("\"phase\":\"", "\"phase\":\"no", "is no phase of a run"),
+        (
+            "heartbeat.rtt",
+            "heartbeat.\\u001b[31m",
+            "which no scenario allows",
+        ),
     ] {
         assert!(text.contains(right), "{text}");
         let error = read(text.replace(right, wrong).as_bytes()).unwrap_err();

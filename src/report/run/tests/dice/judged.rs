@@ -55,22 +55,26 @@ impl Dice {
             Measure::PerSecond(Unit::Bytes),
             Measure::Ratio,
         ];
+        let observed = self.maybe(|dice| dice.of(&measures));
+        let observed = observed.map(|measure| Observed {
+            value: self.value(measure),
+            measure,
+        });
         GateResult {
             gate: self.text(),
-            observed: self.maybe(|dice| match dice.of(&measures) {
-                measure @ Measure::Plain(Unit::Time) => Observed {
-                    value: dice.ns() as f64,
-                    measure,
-                },
-                measure => Observed {
-                    value: dice.number(),
-                    measure,
-                },
-            }),
+            observed,
+            limit: observed.and_then(|seen| self.maybe(|dice| dice.value(seen.measure))),
             passed: self.yes(),
             doubted: self.yes(),
             why: self.text(),
             ended_the_run: self.yes(),
+        }
+    }
+
+    fn value(&mut self, measure: Measure) -> f64 {
+        match measure {
+            Measure::Plain(Unit::Time) => self.ns() as f64,
+            _ => self.number(),
         }
     }
 

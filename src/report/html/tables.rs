@@ -1,0 +1,181 @@
+//! The tables of the page.
+
+use crate::measure::Histogram;
+use crate::metric::{self, Cause};
+use crate::report::picture::{self, Colour, Svg};
+use crate::report::run::Run;
+use crate::report::times::names;
+use crate::units::{cut, human_count, human_ns, visible};
+use crate::verdict::{View, samples_for};
+
+/// The most examples of one cause.
+const EXAMPLES: usize = 2;
+/// The longest example, in characters.
+const LONGEST: usize = 200;
+/// The most single ends.
+const ENDINGS: usize = 50;
+
+/// One distribution.
+pub(super) struct TimesRow {
+    pub(super) name: String,
+    /// Samples, min, mean, percentiles and max; empty where there are too few samples.
+    pub(super) cells: [String; 9],
+}
+
+/// The percentiles of [`TimesRow`].
+const PERCENTS: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
+
+/// All times of healthy cohorts and of the generator.
+pub(super) fn times(view: &View<'_>) -> Vec<TimesRow> {
+    let names = names(view);
+    let row = |name: &&str| {
+        let times = view.histogram(name)?;
+        Some(TimesRow {
+            name: (*name).to_owned(),
+            cells: cells(&times),
+        })
+    };
+    names.iter().filter_map(row).collect()
+}
+
+fn cells(times: &Histogram) -> [String; 9] {
+    let ns = |ns: Option<u64>| ns.map(human_ns).unwrap_or_default();
+    let [p50, p90, p99, p999, p9999] = PERCENTS.map(|percent| {
+        let is_covered = times.count() >= samples_for(percent);
+        ns(times.percentile(percent).filter(|_| is_covered))
+    });
+    let mean = times.mean().map(|mean| mean.round() as u64);
+    [
+        human_count(times.count()),
+        ns(times.min()),
+        ns(mean),
+        p50,
+        p90,
+        p99,
+        p999,
+        p9999,
+        ns(times.max()),
+    ]
+}
+
+/// How often connections of one cohort ended for one cause.
+pub(super) struct EndsRow {
+    pub(super) cohort: String,
+    pub(super) cause: &'static str,
+    pub(super) count: String,
+    pub(super) meaning: &'static str,
+    pub(super) examples: Vec<String>,
+}
+
+/// How the connections of each cohort ended, in the whole run.
+pub(super) fn ends(run: &Run) -> (Vec<EndsRow>, Option<Svg>) {
+    let mut rows = Vec::new();
+    let mut bars: Vec<(&str, Vec<(&'static str, u64)>)> = Vec::new();
+    for cohort in &run.summary.cohorts {
+        let mut causes: Vec<(Cause, u64)> = Cause::ALL
+            .iter()
+            .map(|cause| (*cause, ended(run, cohort, *cause)))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        rows.extend(causes.iter().map(|(cause, count)| {
+            let examples = run.summary.endings.examples.get(cause);
+            let examples = examples.into_iter().flatten().take(EXAMPLES);
+            EndsRow {
+                cohort: cohort.clone(),
+                cause: cause.name(),
+                count: human_count(*count),
+                meaning: cause.meaning(),
+                examples: examples.map(|text| cut(&visible(text), LONGEST)).collect(),
+            }
+        }));
+        bars.push((
+            cohort,
+            causes
+                .iter()
+                .map(|(cause, count)| (cause.name(), *count))
+                .collect(),
+        ));
+    }
+    (rows, bars_of(&bars))
+}
+
+fn ended(run: &Run, cohort: &str, cause: Cause) -> u64 {
+    let name = metric::error(cause);
+    let totals = run.summary.totals.iter();
+    let of = totals.filter(|row| row.name == name && row.cohort.as_deref() == Some(cohort));
+    crate::measure::Summary::sum(of)
+}
+
+fn bars_of(bars: &[(&str, Vec<(&'static str, u64)>)]) -> Option<Svg> {
+    let colours = [
+        Colour::P99,
+        Colour::Bad,
+        Colour::Doubt,
+        Colour::Mute,
+        Colour::Open,
+    ];
+    let causes: Vec<Vec<picture::Cause<'_>>> = (bars.iter())
+        .map(|(_, causes)| {
+            let coloured = causes
+                .iter()
+                .enumerate()
+                .map(|(index, (name, count))| picture::Cause {
+                    name,
+                    count: *count,
+                    colour: match *name {
+                        "completed" => Colour::Good,
+                        _ => colours[index % colours.len()],
+                    },
+                });
+            coloured.collect()
+        })
+        .collect();
+    let shown = bars
+        .iter()
+        .zip(&causes)
+        .filter(|(_, causes)| !causes.is_empty());
+    let shown: Vec<picture::Ends<'_>> = shown
+        .map(|((cohort, _), causes)| picture::Ends { cohort, causes })
+        .collect();
+    (!shown.is_empty()).then(|| picture::ends("How the connections of each cohort ended", &shown))
+}
+
+/// One connection that did not end as planned.
+pub(super) struct Ending {
+    pub(super) cohort: String,
+    pub(super) connection: u32,
+    pub(super) ended: String,
+    pub(super) cause: &'static str,
+    pub(super) words: String,
+}
+
+/// The first single ends, and how many more there are.
+pub(super) fn endings(run: &Run) -> (Vec<Ending>, u64) {
+    let endings = &run.summary.endings;
+    let shown = endings.rows.iter().take(ENDINGS).map(|ending| {
+        let ended = ending
+            .ended_ns
+            .map(|ended| format!("{:.3} s", ended.as_secs_f64()));
+        let words = match ending.close_reason.as_str() {
+            "" => &ending.detail,
+            reason => reason,
+        };
+        Ending {
+            cohort: run
+                .summary
+                .cohorts
+                .get(ending.cohort)
+                .cloned()
+                .unwrap_or_default(),
+            connection: ending.connection,
+            ended: ended.unwrap_or_default(),
+            cause: ending.cause.name(),
+            words: cut(&visible(words), LONGEST),
+        }
+    });
+    let shown: Vec<Ending> = shown.collect();
+    let all = endings.rows.len() as u64 + endings.more;
+    let more = all - shown.len() as u64;
+    (shown, more)
+}

@@ -1,0 +1,310 @@
+//! The verdict and the main numbers as Markdown, for comments on a change and for summaries of CI jobs.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::headline::Headline;
+use super::run::Run;
+use super::times::names;
+use super::words::{expected, seen, sentence, symbol, word};
+use crate::measure::{Encoded, Histogram, Interval, Phase};
+use crate::units::{counted, cut, human_count, human_ns, visible};
+use crate::verdict::{View, samples_for};
+
+/// The longest text in bytes: a comment on GitHub holds 65,536 characters.
+const MAX_BYTES: usize = 60_000;
+/// Up to so many gates and promises are all shown at once; of more, only those that did not hold.
+const MAX_SHOWN: usize = 12;
+/// The most rows of a table, and the most warnings.
+const MAX_ROWS: usize = 200;
+/// The most rows of the table of times.
+const MAX_TIMES: usize = 12;
+/// The longest text in a cell, in characters.
+const MAX_TEXT: usize = 200;
+/// The number of cells of a course over time.
+const CELLS: usize = 24;
+
+/// Writes the verdict and the main numbers of a run as Markdown, at most 60,000 bytes.
+///
+/// # Errors
+/// When writing to `out` fails.
+pub fn write(run: &Run, mut out: impl Write) -> io::Result<()> {
+    let mut text = Text::default();
+    text.heading(run);
+    text.judged(run);
+    text.numbers(run);
+    text.times(run);
+    text.notes(run);
+    text.footer(run);
+    out.write_all(text.0.as_bytes())
+}
+
+/// Text that is safe where Markdown and HTML are read: what has a meaning there is written by its number.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in cut(&visible(text), MAX_TEXT).chars() {
+        match c {
+            '&' | '<' | '>' | '"' | '\'' | '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '#'
+            | '@' | '$' => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", escaped(text))
+}
+
+/// One row of the table of gates and promises.
+struct Judged {
+    symbol: &'static str,
+    what: String,
+    seen: String,
+    is_held: bool,
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        self.0 += line;
+        self.0.push('\n');
+    }
+
+    /// Adds a line unless the text would become too long; says whether there was room.
+    fn fits(&mut self, line: &str) -> bool {
+        let fits = self.0.len() + line.len() < MAX_BYTES;
+        if fits {
+            self.line(line);
+        }
+        fits
+    }
+
+    /// Adds as many rows as there is room for, and says how many are missing.
+    fn rows(&mut self, rows: &[String], most: usize, more: &str) {
+        let shown = rows
+            .iter()
+            .take(most)
+            .take_while(|row| self.fits(row))
+            .count();
+        if shown < rows.len() {
+            self.line(&more.replace("{}", &human_count((rows.len() - shown) as u64)));
+        }
+    }
+
+    fn heading(&mut self, run: &Run) {
+        let exit = run.verdict.exit;
+        self.line(&format!(
+            "### {} {} · {}\n\n{}, against {}\n",
+            symbol(exit),
+            word(exit),
+            escaped(&run.scenario.name),
+            sentence_of(run),
+            code(&run.scenario.target)
+        ));
+    }
+
+    fn judged(&mut self, run: &Run) {
+        let all = judged(run);
+        if all.is_empty() {
+            return;
+        }
+        let row = |one: &Judged| format!("| {} | {} | {} |", one.symbol, one.what, one.seen);
+        let head = "| | gate or promise | seen |\n|---|---|---|";
+        let (held, not): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.is_held);
+        let first: Vec<_> = match all.len() <= MAX_SHOWN {
+            true => all.iter().collect(),
+            false => not,
+        };
+        let rows: Vec<String> = first.into_iter().map(row).collect();
+        if !rows.is_empty() {
+            self.line(head);
+            self.rows(&rows, MAX_ROWS, "| | and {} more | |");
+            self.line("");
+        }
+        if all.len() > MAX_SHOWN && !held.is_empty() {
+            let rows: Vec<String> = held.into_iter().map(row).collect();
+            let all = human_count(rows.len() as u64);
+            self.line(&format!(
+                "<details><summary>{all} that held</summary>\n\n{head}"
+            ));
+            self.rows(&rows, MAX_ROWS, "| | and {} more | |");
+            self.line("\n</details>\n");
+        }
+    }
+
+    fn numbers(&mut self, run: &Run) {
+        let Headline {
+            opened: (opened, attempted),
+            lost,
+            rate,
+            missed,
+            ..
+        } = Headline::of(run);
+        let of = |some, all| format!("{} of {}", human_count(some), human_count(all));
+        let mut parts = vec![
+            format!("connections: {} opened", of(opened, attempted)),
+            format!("{} lost", human_count(lost)),
+        ];
+        parts.extend(
+            rate.map(|rate| format!("messages: {}/s sent", human_count(rate.round() as u64))),
+        );
+        parts.extend(missed.map(|(missed, sent)| format!("pings: {} missed", of(missed, sent))));
+        self.line(&format!("{}\n", parts.join(" · ")));
+    }
+
+    fn times(&mut self, run: &Run) {
+        let view = run.view();
+        let names = names(&view);
+        let rows: Vec<String> = (names.iter())
+            .filter_map(|name| times_row(run, &view, name))
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        self.line(
+            "| time | samples | p50 | p99 | max | p99 over time |\n|---|--:|--:|--:|--:|---|",
+        );
+        self.rows(
+            &rows,
+            MAX_TIMES,
+            "| and {} more, see the report | | | | | |",
+        );
+        self.line("");
+    }
+
+    fn notes(&mut self, run: &Run) {
+        let verdict = &run.verdict;
+        let doubts = verdict.distrust.iter();
+        let doubts = doubts.map(|doubt| ("doubt", &doubt.text, &doubt.hint));
+        let warnings = verdict.warnings.iter();
+        let warnings = warnings.map(|warning| ("warning", &warning.text, &warning.hint));
+        let rows: Vec<String> = doubts
+            .chain(warnings)
+            .map(|(kind, text, hint)| {
+                let hint = hint.iter().map(|hint| format!("<br>hint: {}", code(hint)));
+                format!("- **{kind}**: {}{}", code(text), hint.collect::<String>())
+            })
+            .collect();
+        if !rows.is_empty() {
+            self.rows(&rows, MAX_ROWS, "- and {} more");
+            self.line("");
+        }
+    }
+
+    fn footer(&mut self, run: &Run) {
+        let host = &run.host;
+        let cpus = host.cpus.map(|cpus| counted(cpus as u64, "core"));
+        let parts = [
+            Some(format!("wsbench {}", run.tool.version)),
+            cpus,
+            host.cpu_model.clone(),
+            Some(host.os.clone()),
+            Some(format!("began {}", run.started_at)),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .flatten()
+            .map(|part| escaped(&part))
+            .collect();
+        self.line(&format!("<sub>{}</sub>", parts.join(" · ")));
+    }
+}
+
+fn sentence_of(run: &Run) -> String {
+    let sentence = sentence(run, run.verdict.exit);
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    escaped(&(first.unwrap_or_default() + letters.as_str()))
+}
+
+fn judged(run: &Run) -> Vec<Judged> {
+    let mark = |passed, doubted| match (passed, doubted) {
+        (_, true) => "?",
+        (true, false) => "✓",
+        (false, false) => "✗",
+    };
+    let gates = run.verdict.gates.iter().map(|gate| Judged {
+        symbol: mark(gate.passed, gate.doubted),
+        what: code(&gate.gate),
+        seen: escaped(&seen(gate)),
+        is_held: gate.passed && !gate.doubted,
+    });
+    let promises = run.verdict.contracts.iter().map(|promise| {
+        let what = format!("{} {}", promise.contract.key(), expected(promise));
+        Judged {
+            symbol: mark(promise.passed, promise.doubted),
+            what: format!("{} of {}", code(what.trim_end()), code(&promise.cohort)),
+            seen: match promise.why.is_empty() {
+                true => format!("{} judged", human_count(promise.n)),
+                false => code(&promise.why),
+            },
+            is_held: promise.passed && !promise.doubted,
+        }
+    });
+    gates.chain(promises).collect()
+}
+
+fn times_row(run: &Run, view: &View<'_>, name: &str) -> Option<String> {
+    let times = view.histogram(name)?;
+    let percentile = |percent| {
+        let is_covered = times.count() >= samples_for(percent);
+        let ns = times.percentile(percent).filter(|_| is_covered);
+        ns.map(human_ns).unwrap_or_default()
+    };
+    Some(format!(
+        "| {} | {} | {} | {} | {} | {} |",
+        code(name),
+        human_count(times.count()),
+        percentile(50.0),
+        percentile(99.0),
+        times.max().map(human_ns).unwrap_or_default(),
+        course(run, name)
+    ))
+}
+
+/// The p99 over the measured time, from the lowest to the highest; empty if there are fewer than two steps.
+fn course(run: &Run, name: &str) -> String {
+    let is_measured = |phase| matches!(phase, Phase::Measure | Phase::Stage(_));
+    let steps = run.summary.intervals.iter();
+    let steps: Vec<_> = steps.filter(|step| is_measured(step.phase)).collect();
+    let width = steps.len().div_ceil(CELLS).max(1);
+    let p99 = |steps: &[&Interval<Encoded>]| {
+        let mut all = Histogram::new();
+        let healthy = run
+            .scenario
+            .cohorts
+            .iter()
+            .map(|cohort| cohort.is_healthy());
+        let healthy: Vec<bool> = healthy.collect();
+        for step in steps {
+            let parts = step.cohorts.iter().zip(&healthy);
+            for (part, _) in parts.filter(|(_, is_healthy)| **is_healthy) {
+                let times = part.times.get(name).and_then(|times| times.decode().ok());
+                times.iter().for_each(|times| all.merge(times));
+            }
+        }
+        let is_covered = all.count() >= samples_for(99.0);
+        all.percentile(99.0).filter(|_| is_covered)
+    };
+    let cells: Vec<Option<u64>> = steps.chunks(width).map(p99).collect();
+    let seen = || cells.iter().flatten().map(|ns| (*ns).max(1) as f64);
+    let low = seen().fold(f64::INFINITY, f64::min).ln();
+    let high = seen().fold(0.0, f64::max).ln();
+    if seen().count() < 2 {
+        return String::new();
+    }
+    let bar = |ns: &u64| {
+        let share = ((*ns).max(1) as f64).ln() - low;
+        let share = share / (high - low).max(f64::MIN_POSITIVE);
+        ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][(share * 7.0).round() as usize]
+    };
+    cells
+        .iter()
+        .map(|ns| ns.as_ref().map_or(' ', bar))
+        .collect()
+}

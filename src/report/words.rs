@@ -1,0 +1,179 @@
+//! What reports say in words about a verdict, in every format alike.
+
+use std::time::Duration;
+
+use super::run::{Judgement, Run};
+use crate::measure::Phase;
+use crate::scenario::{Origin, PromiseKind};
+use crate::units::{counted, format_duration, human_ns, were};
+use crate::verdict::{ContractResult, Exit, GateResult, Outcome};
+
+/// The verdict in one word, which stands beside its [`symbol`].
+pub(super) fn word(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Passed => "PASS",
+        Exit::Untrusted => "NO VERDICT",
+        Exit::Interrupted => "INTERRUPTED",
+        Exit::Unexpected => "BROKEN OFF",
+        Exit::Failed | Exit::Invalid => "FAIL",
+    }
+}
+
+/// The verdict in one character.
+pub(super) fn symbol(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Passed => "✓",
+        Exit::Untrusted => "?",
+        Exit::Interrupted => "‖",
+        Exit::Unexpected | Exit::Failed | Exit::Invalid => "✗",
+    }
+}
+
+/// The verdict in one sentence. `exit` is how wsbench will end.
+pub(super) fn sentence(run: &Run, exit: Exit) -> String {
+    let verdict = &run.verdict;
+    let result = match verdict.exit {
+        Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
+        Exit::Untrusted if !verdict.distrust.iter().any(|doubt| doubt.whole_run) => {
+            in_doubt(verdict)
+        }
+        Exit::Untrusted => {
+            let what = match (verdict.gates.len(), verdict.contracts.len()) {
+                (0, 0) => "it says nothing about the server",
+                (_, 0) => "its gates decide nothing",
+                (0, _) => "its promises decide nothing",
+                _ => "its gates and promises decide nothing",
+            };
+            format!("the run is in doubt, so {what}")
+        }
+        Exit::Interrupted => "these numbers cover the run until the signal".to_owned(),
+        _ => match &run.facts.outcome {
+            Outcome::Aborted { .. } => "an abort gate ended the run".to_owned(),
+            Outcome::Broken { why } => format!("these numbers cover the run until it {why}"),
+            _ => failed(verdict),
+        },
+    };
+    let code = exit.code();
+    match (exit == verdict.exit, exit) {
+        (true, Exit::Passed) => result,
+        (true, _) => format!("{result} (exit code {code})"),
+        (false, _) => format!("{result} (exit code {code}, because not all could be written)"),
+    }
+}
+
+/// Says what held, for a run in which everything held.
+fn held(gates: usize, promises: usize) -> String {
+    let gates = match gates {
+        0 => None,
+        1 => Some("the gate".to_owned()),
+        all => Some(format!("all {all} gates")),
+    };
+    let promises = match promises {
+        0 => None,
+        1 => Some("the promise".to_owned()),
+        all => Some(format!("all {all} promises")),
+    };
+    let all: Vec<String> = gates.into_iter().chain(promises).collect();
+    match all.is_empty() {
+        true => "there was no gate to hold".to_owned(),
+        false => format!("{} held", all.join(" and ")),
+    }
+}
+
+/// Says what is in doubt, for a run in which everything else held.
+fn in_doubt(verdict: &Judgement) -> String {
+    let gates = verdict.gates.iter().map(|gate| gate.doubted);
+    let all = gates.chain(verdict.contracts.iter().map(|one| one.doubted));
+    let all: Vec<bool> = all.collect();
+    let doubted = all.iter().filter(|doubted| **doubted).count();
+    let what = match (verdict.gates.len(), verdict.contracts.len()) {
+        (_, 0) => "gates",
+        (0, _) => "promises",
+        _ => "gates and promises",
+    };
+    match doubted == all.len() {
+        true => format!("no verdict on any of its {what}"),
+        false => format!(
+            "{doubted} of {} {what} in doubt, the others held",
+            all.len()
+        ),
+    }
+}
+
+/// Says what failed, for a run in which something failed.
+fn failed(verdict: &Judgement) -> String {
+    let gates = verdict
+        .gates
+        .iter()
+        .filter(|gate| !gate.passed && !gate.doubted)
+        .count();
+    let promises = verdict
+        .contracts
+        .iter()
+        .filter(|one| !one.passed && !one.doubted)
+        .count();
+    let (all_gates, all_promises) = (verdict.gates.len(), verdict.contracts.len());
+    let all_gates = counted(all_gates as u64, "gate");
+    let gates_failed = format!("{gates} of {all_gates} did not hold");
+    let (all_promises, were) = (
+        counted(all_promises as u64, "promise"),
+        were(promises as u64),
+    );
+    let promises_broken = format!("{promises} of {all_promises} {were} broken");
+    match (gates, promises) {
+        (_, 0) => gates_failed,
+        (0, _) => promises_broken,
+        _ => format!("{gates_failed}, {promises_broken}"),
+    }
+}
+
+/// The observed value of a gate, or why there is none.
+pub(super) fn seen(gate: &GateResult) -> String {
+    match gate.observed {
+        Some(observed) => observed.to_string(),
+        None => gate.why.clone(),
+    }
+}
+
+/// Formats the promised window, and what else was promised.
+pub(super) fn expected(contract: &ContractResult) -> String {
+    match (contract.bounds, contract.expected.as_str()) {
+        // The text of `back_within` already contains its longest time.
+        (Some(bounds), words) if contract.contract != PromiseKind::BackWithin => {
+            format!("{words} {bounds}").trim_start().to_owned()
+        }
+        (_, words) => words.to_owned(),
+    }
+}
+
+/// A phase of a run, for people.
+pub(super) fn phase_name(phase: Phase) -> String {
+    match phase {
+        Phase::RampUp => "ramp-up".to_owned(),
+        Phase::WarmUp => "warm-up".to_owned(),
+        Phase::Measure => "measure".to_owned(),
+        Phase::Stage(stage) => format!("stage {stage}"),
+        Phase::Drain => "drain".to_owned(),
+    }
+}
+
+/// What times count from.
+pub(super) fn origin(from: Origin) -> &'static str {
+    match from {
+        Origin::Open => "the 101",
+        Origin::Ready => "when the client was ready",
+        Origin::Fault => "the fault",
+        Origin::Ping => "the first unanswered ping",
+        Origin::LastByte => "the client's last byte",
+        Origin::Close => "our Close",
+    }
+}
+
+/// Formats seconds for people: `38.2 s`, or `12m30s` from two minutes on.
+pub(super) fn span(seconds: f64) -> String {
+    if seconds < 120.0 {
+        human_ns((seconds * 1e9).round() as u64)
+    } else {
+        format_duration(Duration::from_secs(seconds.round() as u64))
+    }
+}
