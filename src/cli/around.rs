@@ -144,14 +144,13 @@ fn first_hops(
     target: &WebOrigin,
     names: &Resolvers,
 ) -> Result<Vec<TcpDialer>, CliError> {
-    let sources = &scenario.target.source_addresses;
     let cohorts = scenario.cohorts.iter();
     let dialers = cohorts.filter_map(|cohort| {
         let resolver = names.server(target, &cohort.access)?;
         let is_led = path.leads(&cohort.name);
         let known = resolver.known().addresses.map_err(CliError::from);
         let lacks = known.err().filter(|_| is_led);
-        let dialer = TcpDialer::new(resolver, sources).by(&cohort.access.addresses);
+        let dialer = TcpDialer::new(resolver, &cohort.access.sources).by(&cohort.access.addresses);
         Some(lacks.map_or(Ok(dialer), Err))
     });
     dialers.collect()

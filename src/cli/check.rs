@@ -45,7 +45,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     };
     term::print(text.as_bytes())?;
     limits.check(&budget, 1)?;
-    check_sources(&scenario.target.source_addresses)?;
+    for access in scenario.accesses() {
+        check_sources(&access.sources)?;
+    }
     check_devices(&scenario)?;
     check_tls(&scenario).map_err(|error| CliError::Engine(error.into()))?;
     Ok(Exit::Passed)

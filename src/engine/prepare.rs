@@ -46,7 +46,9 @@ impl Prepared {
     ) -> Result<Self, EngineError> {
         check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
-        check_sources(&target.source_addresses)?;
+        for access in plan.scenario.accesses() {
+            check_sources(&access.sources)?;
+        }
         check_devices(&plan.scenario)?;
         let found = servers
             .urls()
@@ -62,7 +64,7 @@ impl Prepared {
                 Err(error) => info!(%error, "failed to look up the target"),
             }
             let known = known.as_deref().unwrap_or_default();
-            check_families(known, &target.source_addresses)?;
+            check_families(known, &target.access.sources)?;
             fewest = Some(fewest.map_or(known.len(), |fewest: usize| fewest.min(known.len())));
         }
         let budget = Budget::new(&plan.scenario, workers);

@@ -54,10 +54,10 @@ impl Client {
     /// Why it did not open, in words.
     pub async fn open(url: &WsUrl, target: &Target) -> Result<Self, String> {
         let within = target.connect_timeout;
-        let (names, sources) = (Resolvers::new(within), &target.source_addresses);
-        let way = Way::new(&url.origin(), &target.access, sources, &names, false);
+        let names = Resolvers::new(within);
+        let way = Way::new(&url.origin(), &target.access, &names, false);
         let way = way.map_err(|error| error.to_string())?;
-        let request = Request::new(url, target);
+        let request = Request::new(url, &target.access.ask);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
         let compression = target.access.compression.as_ref();
         let dial = Dial::default();

@@ -103,8 +103,7 @@ impl RawDialer {
     }
 
     fn by(url: &WsUrl, target: &Target, names: Arc<Resolvers>) -> Result<Self, TlsError> {
-        let (access, sources) = (&target.access, &target.source_addresses);
-        let way = Way::new(&url.origin(), access, sources, &names, true)?;
+        let way = Way::new(&url.origin(), &target.access, &names, true)?;
         Ok(Self {
             url: url.clone(),
             names,
@@ -133,16 +132,17 @@ impl RawDialer {
         if is_same_origin(&next.origin(), &asked) {
             next.unix.clone_from(&self.url.unix);
         } else {
-            remove_credentials(&mut target.headers);
+            remove_credentials(&mut target.access.ask.headers);
         }
         let (mut cookies, now) = (Cookies::default(), unix_seconds());
         for cookie in &redirect.cookies {
             cookies.set(address(&asked, resource), cookie, now);
         }
         let kept = cookies.header(address(&next.origin(), &next.resource), now);
-        if let Some(all) = take_cookies(&mut target.headers, kept) {
+        if let Some(all) = take_cookies(&mut target.access.ask.headers, kept) {
             let all = String::from_utf8_lossy(&all).into_owned();
-            target.headers.push(("Cookie".to_owned(), all));
+            let headers = &mut target.access.ask.headers;
+            headers.push(("Cookie".to_owned(), all));
         }
         Some(Self::new(&next, target).map_err(|error| error.to_string()))
     }
@@ -169,7 +169,7 @@ impl RawDialer {
     /// # Errors
     /// The cause, and what the server answered.
     pub(crate) async fn open(&self, target: &Target) -> Result<RawConnection, RawFailure> {
-        let request = Request::new(&self.url, target);
+        let request = Request::new(&self.url, &target.access.ask);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
         let opening = self.opened(&request, target, &clock, &mut progress);
         let opened = match tokio::time::timeout(self.timeout, opening).await {

@@ -1,6 +1,6 @@
 //! The way from a name to an open connection: address, TCP, TLS, upgrade. Each step is timed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -81,7 +81,6 @@ impl Way {
     pub(crate) fn new(
         origin: &WebOrigin,
         access: &Access,
-        sources: &[IpAddr],
         names: &Resolvers,
         resumes: bool,
     ) -> Result<Self, TlsError> {
@@ -89,7 +88,7 @@ impl Way {
         let (first, behind) = needed(origin, access);
         let first = match (&origin.unix, first) {
             (None, Some(lookup)) => {
-                let dialer = TcpDialer::new(names.get(&lookup), sources);
+                let dialer = TcpDialer::new(names.get(&lookup), &access.sources);
                 FirstHop::Tcp(dialer.by(&access.addresses))
             }
             (path, _) => FirstHop::Unix(path.clone().unwrap_or_default()),

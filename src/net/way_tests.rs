@@ -56,14 +56,14 @@ fn way(url: &WsUrl, target: &Target, known: &[SocketAddr], resumes: bool) -> Way
         // Behind a proxy that leaves it to us, the name is looked up as without one.
         names.put(&origin, &Access::default(), Resolver::of(known));
     }
-    Way::new(&origin, access, &[], &names, resumes).unwrap()
+    Way::new(&origin, access, &names, resumes).unwrap()
 }
 
 /// Returns the way to a name with these addresses, and what is asked for there.
 pub(super) fn way_to(lines: &str, known: &[SocketAddr]) -> (Way, Request) {
     let (url, target) = target(lines);
     let way = way(&url, &target, known, false);
-    (way, Request::new(&url, &target))
+    (way, Request::new(&url, &target.access.ask))
 }
 
 /// Dials a name with these addresses.
@@ -291,7 +291,7 @@ async fn handshakes(
     let (server, handshakes) = under_tls(own.server(&[version]), clients.len());
     let (url, target) = target(ANYONE);
     let way = way(&url, &target, &[server], true);
-    let request = Request::new(&url, &target);
+    let request = Request::new(&url, &target.access.ask);
     for number in clients {
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
         let dial = Dial {

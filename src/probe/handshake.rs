@@ -103,7 +103,7 @@ impl Handshake {
                 .filter(|(name, _)| !of_handshake(name))
                 .collect(),
             subprotocol,
-            offered: opener.target.subprotocols.clone(),
+            offered: opener.target.access.ask.subprotocols.clone(),
             redirects,
         }
     }

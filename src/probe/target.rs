@@ -172,7 +172,7 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         let target = read(&text);
-        let headers: Vec<(&str, &str)> = (target.headers.iter())
+        let headers: Vec<(&str, &str)> = (target.access.ask.headers.iter())
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let expected = [
@@ -180,8 +180,8 @@ mod tests {
             ("X-Room", "the-ROOM:x"),
         ];
         assert_eq!(headers, expected);
-        assert_eq!(target.origin.as_deref(), Some("the-ORIGIN:x"));
-        assert_eq!(target.subprotocols, ["chat", "mqtt"]);
+        assert_eq!(target.access.ask.origin.as_deref(), Some("the-ORIGIN:x"));
+        assert_eq!(target.access.ask.subprotocols, ["chat", "mqtt"]);
         assert_eq!(target.access.tls.trust, Trust::Anyone);
         let proxy = target.access.proxy.expect("it has one");
         let (user, password) = proxy.credentials.expect("they come from the environment");

@@ -35,7 +35,7 @@ pub use secrets::{Secrets, shown_address};
 pub(crate) use secrets::{percent_decoded, secret_parts};
 pub(crate) use section::is_unreserved;
 pub use section::{
-    Access, AddressOrder, Addresses, AliveOn, Announce, AnnounceVersion, Await, Bits, Change,
+    Access, AddressOrder, Addresses, AliveOn, Announce, AnnounceVersion, Ask, Await, Bits, Change,
     Cohort, Column, Compression, Condition, Data, Defect, Expect, Family, Form, FrameKind, Gaps,
     Heartbeat, HeartbeatWord, Http, HttpVersion, HttpWord, Identities, Jitter, Kept, Lifetime,
     Like, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm, Offer, On,

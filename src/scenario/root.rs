@@ -233,6 +233,12 @@ impl Scenario {
         cohorts.any(|cohort| cohort.access.tls.trust == Trust::Anyone)
     }
 
+    /// How clients get to the target, and how those of each cohort get to their servers.
+    pub fn accesses(&self) -> impl Iterator<Item = &Access> {
+        let cohorts = self.cohorts.iter().map(|cohort| &cohort.access);
+        std::iter::once(&self.target.access).chain(cohorts)
+    }
+
     /// Whether a server is dialled by a Unix socket.
     pub fn has_unix(&self) -> bool {
         let own = self

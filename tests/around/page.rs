@@ -45,7 +45,13 @@ fn opens(folder: TempDir, example: &str, changes: &[(&str, &str)]) {
         text = format!("name = \"example\"\n{text}");
     }
     let options = ["--quiet", "--duration", "300ms"];
-    let ended = Running::start_in(folder, &text, &options, &[("PASSWORD", "s3cret")]).end();
+    let ended = Running::start_in(
+        folder,
+        &text,
+        &options,
+        &[("PASSWORD", "s3cret"), ("TOKEN", "s3cret")],
+    )
+    .end();
     assert_ne!(ended.code, 2, "{}\n{text}", ended.stderr);
     let report = ended.report();
     assert!(report.count("connections.opened") > 0, "{}", ended.stdout);

@@ -248,3 +248,73 @@ fn connections_come_from_all_source_addresses_in_turn() {
         assert_eq!(from, expected.map(|ip| (ip.to_owned(), each)).into());
     }
 }
+
+/// Each cohort says its own, name by name, over what is said in `[target]`; what has placeholders is filled in.
+#[test]
+fn each_cohort_says_its_own_of_upgrade_requests() {
+    let server = Reception::open();
+    let text = format!(
+        r#"
+        name = "own"
+        [target]
+        url = "{}"
+        headers = {{ Authorization = "Bearer a", X-Team = "load" }}
+        origin = "https://a.example"
+        subprotocols = ["chat"]
+        [load]
+        duration = "300ms"
+        [[cohort]]
+        name = "shared"
+        connections = 2
+        [[cohort]]
+        name = "own"
+        connections = 2
+        [cohort.target]
+        headers = {{ authorization = "off", X-Room = "own" }}
+        origin = "off"
+        subprotocols = ["mqtt"]
+        source_addresses = ["127.0.0.5"]
+        [[cohort]]
+        name = "told"
+        connections = 2
+        target.headers = {{ X-Room = "told-{{{{connection}}}}" }}
+        "#,
+        server.url("127.0.0.1")
+    );
+    let ended = Ended::run(&text);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let said = |name: &'static str| {
+        let mut said: Vec<Option<String>> = (server.visits().iter())
+            .map(|visit| visit.header(name))
+            .collect();
+        said.sort();
+        let said = said.into_iter().map(|one| one.unwrap_or_default());
+        said.collect::<Vec<String>>()
+    };
+    let rooms = said("x-room");
+    assert_eq!(rooms[..4], ["", "", "own", "own"]);
+    assert!(
+        rooms[4..].iter().all(|room| room.starts_with("told-")),
+        "{rooms:?}"
+    );
+    assert_ne!(rooms[4], rooms[5]);
+    assert_eq!(said("x-team"), ["load"; 6]);
+    let bearer = "Bearer a";
+    assert_eq!(
+        said("authorization"),
+        ["", "", bearer, bearer, bearer, bearer]
+    );
+    let origin = "https://a.example";
+    assert_eq!(said("origin"), ["", "", origin, origin, origin, origin]);
+    assert_eq!(
+        said("sec-websocket-protocol"),
+        ["chat", "chat", "chat", "chat", "mqtt", "mqtt"]
+    );
+    if cfg!(target_os = "linux") {
+        let visits = server.visits();
+        let from = visits
+            .iter()
+            .filter(|visit| visit.from.to_string() == "127.0.0.5");
+        assert_eq!(from.count(), 2);
+    }
+}

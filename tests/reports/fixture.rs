@@ -9,7 +9,7 @@ use wsbench::measure::{
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
-    Access, AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
+    Access, AliveOn, Ask, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
     OnDead, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
     Reconnect, Scenario, Selector, Servers, Shape, Stage, Stat, Subject, Target, TargetUrl, Watch,
     WsUrl,
@@ -355,11 +355,13 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
             })),
             connect_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
-            headers: vec![("Authorization".to_owned(), "a secret".to_owned())],
-            origin: None,
-            subprotocols: Vec::new(),
-            access: Access::default(),
-            source_addresses: Vec::new(),
+            access: Access {
+                ask: Ask {
+                    headers: vec![("Authorization".to_owned(), "a secret".to_owned())],
+                    ..Ask::default()
+                },
+                ..Access::default()
+            },
             max_message: ByteSize(1 << 20),
             split: None,
             embedded_push: None,

@@ -18,7 +18,7 @@ fn a_secret_is_used_and_never_shown() {
         ("B".to_owned(), "s3cret".to_owned()),
         ("A".to_owned(), "x".to_owned()),
     ];
-    assert_eq!(scenario.target.headers, headers);
+    assert_eq!(scenario.target.access.ask.headers, headers);
     let url = scenario.target.url.servers().unwrap().first();
     assert_eq!(url.resource, "/?key=s3cret");
     assert_eq!(url.shown, "ws://h/?key=${TOKEN}");

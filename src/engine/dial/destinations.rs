@@ -2,7 +2,7 @@
 
 use crate::net::Request;
 use crate::plan::{Rounds, Turn};
-use crate::scenario::{Server, Servers, Target, WebOrigin, WsUrl};
+use crate::scenario::{Ask, Server, Servers, WebOrigin, WsUrl};
 
 /// The servers of a cohort.
 #[derive(Debug)]
@@ -23,11 +23,11 @@ pub(super) struct Destination {
 }
 
 impl Destinations {
-    pub(super) fn new(servers: &Servers, target: &Target, are_target: bool) -> Self {
+    pub(super) fn new(servers: &Servers, ask: &Ask, are_target: bool) -> Self {
         let destination = |Server { url, .. }: &Server| Destination {
             url: url.clone(),
             origin: url.origin(),
-            request: Request::new(url, target),
+            request: Request::new(url, ask),
         };
         Self {
             are_target,

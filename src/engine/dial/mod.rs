@@ -7,7 +7,6 @@ mod redirect;
 mod streams;
 mod upgrade;
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +20,9 @@ use crate::net::{
     Transport, Way, WebSocket,
 };
 use crate::plan::FaultPlan;
-use crate::scenario::{Access, Cohort, Compression, Servers, Target, Upgrade, WebOrigin, WsUrl};
+use crate::scenario::{
+    Access, Ask, Cohort, Compression, Servers, Target, Upgrade, WebOrigin, WsUrl,
+};
 use crate::units::{Nanos, human_ns};
 
 pub(super) use http::HttpDialer;
@@ -45,17 +46,13 @@ pub(super) struct Dialer {
     destinations: Vec<Destinations>,
     /// By cohort: the compression that is offered.
     compression: Vec<Option<Compression>>,
-    /// The value of `Origin` in upgrade requests.
-    origin: Option<String>,
-    /// What upgrade requests say beside that, unless they have placeholders.
-    headers: Vec<(String, String)>,
-    subprotocols: Vec<String>,
+    /// By cohort: what upgrade requests say, unless they have placeholders.
+    asks: Vec<Ask>,
     /// By cohort: the route to the target; `None` connects to it directly.
     routes: Vec<Option<Route>>,
     /// By cohort: how many redirects are followed.
     redirects: Vec<u32>,
     names: Arc<Resolvers>,
-    sources: Vec<IpAddr>,
     timeout: Duration,
     /// The longest message that is accepted from the server, in bytes.
     max_message: usize,
@@ -86,7 +83,11 @@ impl Dialer {
             });
             access.push(place);
             let own = cohort.servers.as_ref().unwrap_or(servers);
-            destinations.push(Destinations::new(own, target, cohort.servers.is_none()));
+            destinations.push(Destinations::new(
+                own,
+                &cohort.access.ask,
+                cohort.servers.is_none(),
+            ));
             let dialled = own.urls().map(WsUrl::origin);
             for origin in cohort.other_servers().chain(dialled) {
                 if ways.iter().any(|way| (&way.0, way.1) == (&origin, place)) {
@@ -95,8 +96,7 @@ impl Dialer {
                 // Cohorts that share a way share its store of sessions, and one of them may dial again.
                 let share = |one: &&Cohort| one.access == cohort.access;
                 let resumes = cohorts.iter().filter(share).any(Cohort::dials_again);
-                let sources = &target.source_addresses;
-                let way = Way::new(&origin, &cohort.access, sources, names, resumes)?;
+                let way = Way::new(&origin, &cohort.access, names, resumes)?;
                 ways.push((origin, place, Arc::new(way)));
             }
         }
@@ -107,16 +107,13 @@ impl Dialer {
             access,
             destinations,
             compression: cohorts.iter().map(|one| one.packs().cloned()).collect(),
-            origin: target.origin.clone(),
-            headers: target.headers.clone(),
-            subprotocols: target.subprotocols.clone(),
+            asks: cohorts.iter().map(|one| one.access.ask.clone()).collect(),
             routes,
             redirects: cohorts
                 .iter()
                 .map(|cohort| cohort.access.redirects)
                 .collect(),
             names: names.clone(),
-            sources: target.source_addresses.clone(),
             timeout: target.connect_timeout,
             max_message: target.max_message.as_usize(),
         })

@@ -94,8 +94,7 @@ impl Dialer {
                 "it leads to more than {MAX_SERVERS} servers"
             )));
         }
-        let (to, sources) = (&self.accesses[access], &self.sources);
-        let way = Way::new(origin, to, sources, &self.names, false);
+        let way = Way::new(origin, &self.accesses[access], &self.names, false);
         let way = Arc::new(way.map_err(|error| wrong(error.to_string()))?);
         found.push((origin.clone(), access, way.clone()));
         Ok(way)

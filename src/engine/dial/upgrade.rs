@@ -5,13 +5,14 @@ use crate::http::{Cookies, take_cookies};
 use crate::metric::Cause;
 use crate::net::{Failure, Request, RequestText, address};
 use crate::plan::parts;
-use crate::scenario::WebOrigin;
+use crate::scenario::{Ask, WebOrigin};
 use crate::time::unix_seconds;
 
 /// What the upgrade request of one client says, without the cookies that it keeps.
 #[derive(Debug, Clone)]
 pub(super) struct Said {
     pub(super) resource: String,
+    pub(super) origin: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) subprotocols: Vec<String>,
 }
@@ -35,6 +36,7 @@ impl Dialer {
     pub(super) fn request(&self, origin: &WebOrigin, said: Said, cookies: &Cookies) -> Request {
         let Said {
             resource,
+            origin: from,
             mut headers,
             subprotocols,
         } = said;
@@ -47,7 +49,7 @@ impl Dialer {
         Request::of(&RequestText {
             host: &origin.authority(),
             resource: &resource,
-            origin: self.origin.as_deref(),
+            origin: from.as_deref(),
             subprotocols: &subprotocols,
             headers: &headers,
         })
@@ -59,8 +61,11 @@ impl Dialer {
             let detail = format!("`target.{key}` {what}, with the values of this client");
             Failure::new(Cause::SetupFailed, detail)
         };
-        let mut headers = self.headers.clone();
-        let mut subprotocols = self.subprotocols.clone();
+        let Ask {
+            origin,
+            mut headers,
+            mut subprotocols,
+        } = self.asks[wanted.cohort].clone();
         let destinations = &self.destinations[wanted.cohort];
         let (to, turn) = destinations.of(wanted.connection);
         let mut resource = to.url.resource.clone();
@@ -89,6 +94,7 @@ impl Dialer {
         }
         Ok(Said {
             resource,
+            origin,
             headers,
             subprotocols,
         })

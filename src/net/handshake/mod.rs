@@ -14,7 +14,7 @@ use super::link::Link;
 use super::transport::Lost;
 use crate::http::{HeadReader, first_line};
 use crate::metric::Cause;
-use crate::scenario::{Compression, Target, WsUrl};
+use crate::scenario::{Ask, Compression, WsUrl};
 
 /// An upgrade request without its key: made once for a run.
 #[derive(Debug)]
@@ -46,14 +46,14 @@ pub(crate) struct RequestText<'a> {
 }
 
 impl Request {
-    /// Builds the request for this target.
-    pub(crate) fn new(url: &WsUrl, target: &Target) -> Self {
+    /// Builds the request for this server.
+    pub(crate) fn new(url: &WsUrl, ask: &Ask) -> Self {
         Self::of(&RequestText {
             host: &url.origin().authority(),
             resource: &url.resource,
-            origin: target.origin.as_deref(),
-            subprotocols: &target.subprotocols,
-            headers: &target.headers,
+            origin: ask.origin.as_deref(),
+            subprotocols: &ask.subprotocols,
+            headers: &ask.headers,
         })
     }
 

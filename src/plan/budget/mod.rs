@@ -66,7 +66,6 @@ impl Budget {
     /// Allocates nothing of what it counts.
     pub fn new(scenario: &Scenario, workers: usize) -> Self {
         let open_at_once = open_at_once(scenario);
-        let sources = scenario.target.source_addresses.len().max(1) as u64;
         let workers = u64::try_from(workers).map_or(open_at_once, |most| most.min(open_at_once));
         let tcp_at_once = tcp_at_once(scenario, &scenario.cohorts, open_at_once, workers);
         let relay = Relayed::of(scenario, open_at_once, workers);
@@ -83,7 +82,7 @@ impl Budget {
             tcp_at_once,
             descriptors: tcp_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
             other_descriptors,
-            ports: ports.needed.div_ceil(sources),
+            ports: ports.needed,
             ports_to: ports.proxy,
             memory: memory(scenario, open_at_once, workers),
             compressing: Compressing::of(scenario),

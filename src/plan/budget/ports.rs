@@ -1,12 +1,13 @@
 //! The local ports that a plan needs.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::scenario::{Cohort, HttpVersion, Scenario, WsUrl};
 
 /// The local ports that are needed.
 pub(super) struct Ports {
-    /// How many on all source addresses together.
+    /// How many on each source address.
     pub(super) needed: u64,
     /// The proxy that they are for; `None`: a server.
     pub(super) proxy: Option<String>,
@@ -15,12 +16,20 @@ pub(super) struct Ports {
 /// Returns the local ports that connections to the most dialled server or proxy need at once. Each pair of a source and a
 /// destination has ports of its own, and a Unix socket needs none.
 pub(super) fn ports(scenario: &Scenario, open_at_once: u64, workers: u64) -> Ports {
-    let mut needed: BTreeMap<Destination, u64> = BTreeMap::new();
+    let mut needed: BTreeMap<(Destination, Option<IpAddr>), u64> = BTreeMap::new();
+    let mut take = |cohort: &Cohort, destination: Destination, connections: u64| {
+        let sources = &cohort.access.sources;
+        let each = connections.div_ceil(sources.len().max(1) as u64);
+        let system = sources.is_empty().then_some(None);
+        for source in sources.iter().copied().map(Some).chain(system) {
+            *needed.entry((destination.clone(), source)).or_default() += each;
+        }
+    };
     for cohort in &scenario.cohorts {
         let connections = u64::from(cohort.connections).min(open_at_once);
         let servers = cohort.dialled(&scenario.target.url);
         let Some(servers) = servers else {
-            *needed.entry(destination(cohort, None)).or_default() += connections;
+            take(cohort, destination(cohort, None), connections);
             continue;
         };
         let all: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
@@ -30,13 +39,12 @@ pub(super) fn ports(scenario: &Scenario, open_at_once: u64, workers: u64) -> Por
                 HttpVersion::One => share,
                 HttpVersion::Two(sharing) => sharing.carriers(share, workers),
             };
-            *needed
-                .entry(destination(cohort, Some(&server.url)))
-                .or_default() += share;
+            take(cohort, destination(cohort, Some(&server.url)), share);
         }
     }
     let most = needed.into_iter().max_by_key(|(_, needed)| *needed);
-    let (destination, needed) = most.unwrap_or((Destination::Server(String::new()), 0));
+    let none = (Destination::Server(String::new()), None);
+    let ((destination, _), needed) = most.unwrap_or((none, 0));
     Ports {
         needed: needed.min(open_at_once),
         proxy: match destination {
@@ -46,7 +54,7 @@ pub(super) fn ports(scenario: &Scenario, open_at_once: u64, workers: u64) -> Por
     }
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Destination {
     /// The address, without credentials.
     Proxy(String),
@@ -85,6 +93,8 @@ mod tests {
         // However many servers there are behind it.
         let proxied = format!("{hundred}\ntarget.proxy = \"http://p:3128\"");
         assert_eq!(ports(both, &proxied), 100);
+        let own = format!("{hundred}\n[[cohort]]\nname = \"a\"\nconnections = 60\ntarget.source_addresses = [\"127.0.0.1-127.0.0.3\"]\n[[cohort]]\nname = \"b\"\nconnections = 40\ntarget.source_addresses = [\"127.0.0.3-127.0.0.4\"]").replace(hundred, "");
+        assert_eq!(ports("\"ws://a/\"", &own), 40);
         let other = "[[cohort]]\nname = \"a\"\nconnections = 10\n[[cohort]]\nname = \"b\"\nconnections = 4\ntarget.url = \"ws://b/\"";
         assert_eq!(ports("\"ws://a/\"", other), 10);
     }

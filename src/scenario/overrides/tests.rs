@@ -120,12 +120,15 @@ fn what_lets_a_client_in_takes_the_place_of_what_is_there() {
         ..Overrides::default()
     };
     let target = run(&text, &overrides).unwrap().target;
-    let mut headers = target.headers;
+    let mut headers = target.access.ask.headers;
     headers.sort();
     let bearer = ("Authorization".into(), "Bearer b".into());
     assert_eq!(headers, [bearer, ("X".into(), "y".into())]);
-    assert_eq!(target.origin.as_deref(), Some("https://example.org"));
-    assert_eq!(target.subprotocols, ["chat", "mqtt"]);
+    assert_eq!(
+        target.access.ask.origin.as_deref(),
+        Some("https://example.org")
+    );
+    assert_eq!(target.access.ask.subprotocols, ["chat", "mqtt"]);
     assert_eq!(target.access.tls.trust, Trust::Anyone);
 }
 

@@ -275,12 +275,18 @@ impl Cleaner<'_> {
                 .min_by_key(String::len)
         };
         let is_near = near.is_some();
+        let of_all = join("target", name);
         // A table inside of a section has keys of its own, so that the same name elsewhere is seldom meant.
         let is_section = !path.contains('.');
         let elsewhere = is_section.then(elsewhere).flatten();
         let meant = near.map(|near| join(path, &near)).or(elsewhere);
         problem.hint = Some(match (hints::foreign(name), &meant) {
             (Some(hint), _) => hint.to_owned(),
+            (None, _)
+                if path == "cohort.target" && self.known.elsewhere(name).contains(&of_all) =>
+            {
+                format!("it holds for the whole run: write `{of_all}`")
+            }
             (None, _) if has_settings && !is_near => {
                 "a setting of the server needs its `preset` beside it".to_owned()
             }

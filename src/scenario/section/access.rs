@@ -1,13 +1,19 @@
 //! A server and how clients get to it: the keys that `[target]` and `[cohort.target]` share, declared here for both.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use super::addresses::{AddressOrder, Addresses, Family, PinnedGiven};
 use super::announce::{self, Announce, AnnounceTable};
+use super::ask::Ask;
 use super::compression::{self, Compression, CompressionGiven};
 use super::http_version::{HttpVersion, HttpWord, Streams};
 use super::proxy::{self, Proxy, ProxyGiven};
 use super::servers::{Address, UrlGiven};
 use super::tls::{self, TlsSettings, TlsTable};
-use crate::scenario::reading::{At, Given as _, Merge as _, Section, TimeOrZero, Whole};
+use crate::scenario::reading::{
+    At, Given as _, List, Merge as _, Section, Switch, TimeOrZero, Whole,
+};
 use crate::units::ByteSize;
 
 /// How clients get to a server.
@@ -29,6 +35,10 @@ pub struct Access {
     pub redirects: u32,
     /// What their WebSockets go over.
     pub http: HttpVersion,
+    /// What their upgrade requests say.
+    pub ask: Ask,
+    /// Local addresses to dial from, used in turn. If empty, the system chooses.
+    pub sources: Vec<IpAddr>,
 }
 
 /// Declares a table with the keys of [`AccessTable`] and, after them, others of its own, as [`keys!`] declares them. The
@@ -77,7 +87,8 @@ macro_rules! access_keys {
             /// a table, or "environment" for the one of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. "off": none.
             proxy: ProxyGiven,
             /// What a load balancer tells the servers behind it of their clients, said before anything else.
-            proxy_protocol: AnnounceTable,
+            /// "off": nothing.
+            proxy_protocol: Switch<AnnounceTable>,
             /// Offers compression by permessage-deflate: `true`, or a table, which in a cohort is merged with that of
             /// `[target]` key by key. `false`: none is offered.
             compression: CompressionGiven,
@@ -97,6 +108,18 @@ macro_rules! access_keys {
             resolve_every: TimeOrZero,
             /// The network device to dial over, such as "eth1"; "off": as the system's routes say.
             device: String,
+            /// Extra request headers. `${NAME}` in a value comes from the environment; so it does in `origin`,
+            /// `subprotocols` and the texts of payloads. Such values are shown nowhere, from four characters on.
+            /// Placeholders stand in them, in the path and query of `url`, and in `subprotocols`: what the plan knows,
+            /// columns of data, and what `http` steps save. Those of a cohort are merged with those of `[target]` name
+            /// by name; "off" leaves one out there.
+            headers: BTreeMap<String, At<String>>,
+            /// The `Origin` header. In a cohort "off" leaves it out.
+            origin: String,
+            /// Subprotocols to offer, in this order.
+            subprotocols: List<At<String>>,
+            /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
+            source_addresses: List<At<String>>,
             /// What WebSockets go over: "1.1", each on a TCP connection of its own; or "2", as streams of TCP
             /// connections that they share (RFC 8441), which needs `streams_per_connection`. Default: "1.1".
             http: HttpWord,
@@ -126,7 +149,7 @@ pub(super) type Redirects = Whole<0, 20>;
 #[derive(Debug, Clone)]
 pub(in crate::scenario) struct SharedAccess {
     pub(in crate::scenario) access: Access,
-    keys: AccessTable,
+    pub(super) keys: AccessTable,
     /// With the short forms that stand beside the table.
     tls: TlsTable,
 }
@@ -170,6 +193,8 @@ impl AccessTable {
                 addresses: self.addresses_over(section, &Addresses::default()),
                 redirects: self.redirects.value_or(0),
                 http,
+                ask: self.ask(section),
+                sources: self.sources(section),
             },
             keys: self.clone(),
             tls,
@@ -190,7 +215,10 @@ impl AccessTable {
         };
         // What is said of the target is resolved anew: the environment may name another proxy on the way to another server.
         let both = self.clone().over(shared.keys.clone());
-        let announce = announce::resolve(section, &self.proxy_protocol);
+        let announce = match &self.proxy_protocol {
+            Some(_) => announce::resolve(section, &self.proxy_protocol),
+            None => shared.access.announce.clone(),
+        };
         let http = match self.says_version() || self.url.is_some() {
             true => both.version(section, self, address),
             false => shared.access.http,
@@ -200,13 +228,18 @@ impl AccessTable {
             tls,
             unused_proxy: proxy::unused(section, &both.proxy, servers),
             proxy: proxy::resolve(section, &both.proxy, servers),
-            announce: announce.or_else(|| shared.access.announce.clone()),
+            announce,
             compression: match &self.compression {
                 None => shared.access.compression.clone(),
                 own => compression::resolve(section, own, &shared.keys.compression),
             },
             addresses: self.addresses_over(section, &shared.access.addresses),
             redirects: self.redirects.value_or(shared.access.redirects),
+            ask: self.ask_over(section, &shared.access.ask),
+            sources: match &self.source_addresses {
+                Some(_) => self.sources(section),
+                None => shared.access.sources.clone(),
+            },
         }
     }
 

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::target::range;
-use crate::scenario::reading::{At, Key, OneOrMany, Section, Whole, keys};
+use super::ask::range;
+use crate::scenario::reading::{At, Key, OneOrMany, Section, Switch, Switched, Whole, keys};
 
 /// The most addresses that are claimed.
 const MAX_CLAIMED: usize = 1 << 16;
@@ -40,13 +40,19 @@ keys! {
     }
 }
 
+impl Switched for AnnounceTable {
+    const OFF: &'static str = "off";
+    const EXPECTING: &'static str =
+        "\"off\" or a table such as { version = 2, source = \"203.0.113.0/24\" }";
+}
+
 /// Resolves it; `None` if it is not asked for.
 pub(super) fn resolve(
     section: &mut Section<'_, '_>,
-    given: &Key<AnnounceTable>,
+    given: &Key<Switch<AnnounceTable>>,
 ) -> Option<Announce> {
     const KEY: &str = "source";
-    let At { value: keys, place } = given.as_ref()?;
+    let At { value: keys, place } = &Switch::on(given)?;
     let path = &section.key("proxy_protocol");
     let section = &mut Section {
         check: &mut *section.check,

@@ -18,10 +18,13 @@ use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
 use super::topic;
+use super::upgrade::Said;
 use super::url::Protocol;
 use crate::scenario::contract::ContractTable;
 use crate::scenario::fault::{self, FaultTable, Measured};
-use crate::scenario::reading::{At, Check, List, OneOrMany, Place, Section, Switch, given, keys};
+use crate::scenario::reading::{
+    At, Check, Given as _, List, OneOrMany, Place, Section, Switch, given, keys,
+};
 use crate::scenario::root::File;
 use crate::units::{counted, human_count};
 
@@ -186,7 +189,14 @@ impl CommonSettings<'_> {
             None => self.reconnect,
         };
         let spoken = cohort_target::resolve(check, &own.target, self.address, self.access);
-        let lists = Lists::of(self.file, own);
+        let said = own.target.as_ref().filter(|at| at.value.says_request());
+        let said = said.map(|at| (&at.place, at.value.saying(&self.access.keys)));
+        let shared = self.file.target.place().unwrap_or(&Place::Nowhere);
+        let (path, place, keys) = match &said {
+            Some((place, keys)) => ("cohort.target", *place, keys),
+            None => ("target", shared, &self.access.keys),
+        };
+        let lists = Lists::of(self.file, own).saying(Said { path, place, keys }, said.is_some());
         let protocol = (spoken.as_ref()).map_or_else(|| self.protocol(), |spoken| spoken.protocol);
         let talk = self.talk(check, lists, protocol, reconnect);
         let path = match &own.heartbeat {

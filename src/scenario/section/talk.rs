@@ -11,8 +11,7 @@ use super::scope::{IdName, Known, SavedName, Scope};
 use super::step::Step;
 use super::step_table::StepTable;
 use super::steps::{self, Reader};
-use super::target::TargetTable;
-use super::upgrade::{self, Upgrade};
+use super::upgrade::{self, Said, Upgrade};
 use super::url::Protocol;
 use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, hints};
 use crate::scenario::root::File;
@@ -62,8 +61,9 @@ pub(super) struct Lists<'a> {
     pub(super) setup: (&'static str, &'a Key<List<At<StepTable>>>),
     pub(super) step: (&'static str, &'a Key<List<At<StepTable>>>),
     pub(super) on: (&'static str, &'a Key<List<At<OnTable>>>),
-    target: &'a Key<TargetTable>,
-    /// Whether all of them are those of the file.
+    /// What is said by upgrade requests.
+    said: Option<Said<'a>>,
+    /// Whether all of them are those of the file, and so is what upgrade requests say.
     pub(super) are_shared: bool,
 }
 
@@ -90,11 +90,20 @@ impl<'a> Lists<'a> {
             setup: own(["cohort.setup", "setup"], &cohort.setup, &file.setup),
             step: own(["cohort.step", "step"], &cohort.step, &file.step),
             on: own(["cohort.on", "on"], &cohort.on, &file.on),
-            target: &file.target,
+            said: None,
             are_shared: cohort.message.is_none()
                 && cohort.setup.is_none()
                 && cohort.step.is_none()
                 && cohort.on.is_none(),
+        }
+    }
+
+    /// The same with what is said by upgrade requests, and whether the cohort says it.
+    pub(super) fn saying(self, said: Said<'a>, is_own: bool) -> Self {
+        Self {
+            said: Some(said),
+            are_shared: self.are_shared && !is_own,
+            ..self
         }
     }
 
@@ -145,7 +154,10 @@ impl<'a> Lists<'a> {
         let dialled = dialled.unwrap_or_else(|| ready.clone());
         reader.is_setup = false;
         let steps = reader.list(self.step.0, self.step.1, 0);
-        let upgrade = upgrade::resolve(check, &dialled, self.target);
+        let upgrade = match self.said {
+            Some(said) => upgrade::resolve(check, &dialled, said),
+            None => Some(None),
+        };
         ready.is_sent = true;
         ready.has_turns = false;
         ready.is_beside = true;

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use ::http::HeaderName;
 
+use super::access::AccessTable;
 use super::address;
+use super::ask;
 use super::http::{self, PART_END};
 use super::payload::{self, Payload, Segment};
 use super::scope::Scope;
 use super::servers;
-use super::target::{self, TargetTable};
 use super::template;
 use super::url::Protocol;
 use super::variable::Form;
-use crate::scenario::reading::{At, Check, Items as _, Key, Section};
+use crate::scenario::reading::{At, Check, Items as _, Place, Section};
 
 /// An upgrade request that has placeholders.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +30,16 @@ pub struct Upgrade {
     pub payload: Payload,
 }
 
+/// The keys that say what an upgrade request is, and the table that they stand in.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) path: &'static str,
+    pub(super) place: &'a Place,
+    pub(super) keys: &'a AccessTable,
+}
+
 /// Whether the upgrade request has placeholders.
-pub(super) fn has_placeholders(keys: &TargetTable) -> bool {
+pub(super) fn has_placeholders(keys: &AccessTable) -> bool {
     let urls = servers::texts(&keys.url);
     let headers = keys
         .headers
@@ -50,18 +59,17 @@ pub(super) fn has_placeholders(keys: &TargetTable) -> bool {
 pub(super) fn resolve(
     check: &mut Check<'_>,
     scope: &Scope<'_>,
-    target: &Key<TargetTable>,
+    said: Said<'_>,
 ) -> Option<Option<Upgrade>> {
-    let Some(At { value: keys, place }) = target.as_ref().filter(|at| has_placeholders(&at.value))
-    else {
+    let Said { path, place, keys } = said;
+    if !has_placeholders(keys) {
         return Some(None);
-    };
+    }
     let scope = &Scope {
         is_sent: false,
         has_turns: false,
         ..scope.clone()
     };
-    let path = "target";
     let section = &mut Section { check, path, place };
     let urls = servers::texts(&keys.url);
     let mut resource = |url: &At<String>| match &*url.value {
@@ -72,7 +80,7 @@ pub(super) fn resolve(
         }
     };
     let resources: Vec<_> = urls.iter().map(&mut resource).collect();
-    let headers = http::headers(section, scope, &keys.headers, target::own_header);
+    let headers = http::headers(section, scope, &keys.headers, ask::own_header);
     let subprotocols = subprotocols(section, scope, keys);
     let (headers, subprotocols) = (headers?, subprotocols?);
     let mut parts = Vec::new();
@@ -97,7 +105,7 @@ pub(super) fn resolve(
 fn subprotocols(
     section: &mut Section<'_, '_>,
     scope: &Scope<'_>,
-    keys: &TargetTable,
+    keys: &AccessTable,
 ) -> Option<Vec<Vec<Segment>>> {
     const KEY: &str = "subprotocols";
     let path = section.key(KEY);
@@ -119,7 +127,7 @@ fn subprotocols(
             Segment::Stamp | Segment::Variable(_) | Segment::Base64(..) => false,
         };
         if segments.is_empty() || segments.iter().any(is_wrong) {
-            target::no_subprotocol(section, &text.place);
+            ask::no_subprotocol(section, &text.place);
             are_right = false;
         }
         all.push(segments);
