@@ -13,7 +13,7 @@ const SEEN: &[(Cause, &str, &str)] = &[
     (Cause::Refused, "faults/handshake", "a_server_that_is_down"),
     (
         Cause::Unreachable,
-        "addresses",
+        "addresses/unix",
         "a_socket_that_is_not_there_or_full_for_good_says_so",
     ),
     (
