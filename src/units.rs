@@ -247,15 +247,16 @@ fn decimal(duration: Duration) -> (String, &'static str) {
 
 /// Writes a time span for people, with three significant digits: `74.0 µs`, `1.25 ms`, `12.3 s`.
 pub fn human_ns(ns: u64) -> String {
+    // 999,999 ns are 1.00 ms and not 1000 µs.
     let (value, unit) = match ns {
         0..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
-        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        1_000..999_500 => (ns as f64 / 1e3, "µs"),
+        999_500..999_500_000 => (ns as f64 / 1e6, "ms"),
         _ => (ns as f64 / 1e9, "s"),
     };
     match value {
-        100.0.. => format!("{value:.0} {unit}"),
-        10.0.. => format!("{value:.1} {unit}"),
+        99.95.. => format!("{value:.0} {unit}"),
+        9.995.. => format!("{value:.1} {unit}"),
         _ => format!("{value:.2} {unit}"),
     }
 }
@@ -387,6 +388,26 @@ mod tests {
         assert!(parse_duration("10").is_err());
         assert!(parse_duration("-1s").is_err());
         assert!(parse_duration("40days").is_err());
+    }
+
+    #[test]
+    fn times_have_three_digits_and_the_right_unit() {
+        let seen = [
+            0,
+            999,
+            74_000,
+            264_432,
+            999_949,
+            999_500,
+            1_250_000,
+            12_345_678_900,
+            786_000_000,
+        ];
+        let told = [
+            "0 ns", "999 ns", "74.0 µs", "264 µs", "1.00 ms", "1.00 ms", "1.25 ms", "12.3 s",
+            "786 ms",
+        ];
+        assert_eq!(seen.map(human_ns), told);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::chart::WIDTH;
 use super::colour::Colour;
-use super::number::count;
 use super::svg::{Anchor, Svg, Writer};
 use super::text::{cut, width};
+use crate::units::human_count;
 
 /// From one bar to the next.
 const ROW: f64 = 26.0;
@@ -45,7 +45,7 @@ pub fn ends(name: &str, cohorts: &[Ends<'_>]) -> Svg {
     }
     let baseline = 6.0 + ROW * shown.len() as f64 + 13.0;
     if more > 0 {
-        let text = format!("and {} more", count(more as u64));
+        let text = format!("and {} more", human_count(more as u64));
         writer.text((LEFT, baseline), Anchor::Start, Colour::Mute, &text);
     } else if shown.is_empty() {
         super::labels::no_data(&mut writer, (WIDTH / 2.0, baseline));
@@ -69,7 +69,7 @@ fn draw(writer: &mut Writer, ends: &Ends<'_>, y: f64) {
         (RIGHT + 9.0, baseline),
         Anchor::Start,
         Colour::Mute,
-        &count(all),
+        &human_count(all),
     );
     let mut from = LEFT;
     let pixel = (RIGHT - LEFT) / all.max(1) as f64;
@@ -77,7 +77,7 @@ fn draw(writer: &mut Writer, ends: &Ends<'_>, y: f64) {
         let share = cause.count as f64 * pixel;
         // A gap of one pixel between neighbours; the smallest share is still seen.
         let room = (share - 1.0).max(1.0);
-        let told = count(cause.count);
+        let told = human_count(cause.count);
         let tag = writer
             .tag("rect")
             .at(from, y)

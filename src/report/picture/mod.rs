@@ -39,7 +39,7 @@ pub use ends::{Cause, Ends, ends};
 pub use gate::{gate_bar, times_the_limit};
 pub use heat::Heat;
 pub use load::{Load, LoadLine, Probe};
-pub use number::{Unit, clock, count, time};
+pub use number::{Unit, clock};
 pub use page::{SAVE, SCRIPT, STYLE};
 pub use percentiles::{Percentiles, Quantiles};
 pub use rates::{Bars, Limit, Line, Rates, Stroke};

@@ -3,11 +3,12 @@
 use super::chart::{About, Chart, Trace};
 use super::colour::Colour;
 use super::labels::{Label, Sample};
-use super::number::{Unit, count};
+use super::number::Unit;
 use super::path::Path;
 use super::scale::{Rounding, Scale, linear_ticks};
 use super::svg::{Svg, Writer};
 use super::time::{Series, Time};
+use crate::units::human_count;
 
 /// The height of the chart.
 const HEIGHT: f64 = 176.0;
@@ -111,8 +112,8 @@ impl States<'_> {
             Label {
                 name: one.name.clone(),
                 value: match one.name.as_str() {
-                    "open" => format!("peak {}", count(peak as u64)),
-                    _ => count(peak as u64),
+                    "open" => format!("peak {}", human_count(peak as u64)),
+                    _ => human_count(peak as u64),
                 },
                 y: y.at(if is_dead { peak } else { top }),
                 colour: one.colour,

@@ -3,10 +3,11 @@
 
 use super::axis;
 use super::colour::Colour;
-use super::number::{count, tick_time, time};
+use super::number::tick_time;
 use super::path::Path;
 use super::scale::{Scale, span_ticks};
 use super::svg::{Anchor, Svg, Writer};
+use crate::units::{human_count, human_ns};
 
 /// The size of the picture; the sweep and the survival are as wide.
 pub(super) const WIDTH: f64 = 884.0;
@@ -76,7 +77,7 @@ impl Strip<'_> {
         );
         crosses(&mut writer, &x, &broken[..broken.len().min(CROSSES)]);
         if self.not_seen > 0 {
-            let text = format!("✗ {}", count(self.not_seen));
+            let text = format!("✗ {}", human_count(self.not_seen));
             let tag = writer
                 .tag("text")
                 .at(WIDTH, 27.0)
@@ -220,7 +221,7 @@ fn crosses(writer: &mut Writer, x: &Scale, broken: &[&Judged]) {
         cross.line_to(x + 6.0, y + 6.0);
         cross.move_to(x + 6.0, y);
         cross.line_to(x, y + 6.0);
-        let title = format!("connection {}: {}", one.connection, time(one.ns));
+        let title = format!("connection {}: {}", one.connection, human_ns(one.ns));
         writer.tag("path").set("d", &cross.finish()).title(&title);
     }
     writer.close("g");

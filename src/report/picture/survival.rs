@@ -1,11 +1,11 @@
 //! A promise that connections stay open: how many are, as steps, with the promised time as a line.
 
 use super::colour::Colour;
-use super::number::{count, time};
 use super::path::Path;
 use super::scale::Scale;
 use super::strip::{WIDTH, Window, domain, times_axis, window};
 use super::svg::{Anchor, Svg, Writer};
+use crate::units::{human_count, human_ns};
 
 const HEIGHT: f64 = 96.0;
 const LEFT: f64 = 70.0;
@@ -50,7 +50,7 @@ impl Survival<'_> {
             (LEFT - 8.0, TOP + 8.0),
             Anchor::End,
             Colour::Mute,
-            &count(all),
+            &human_count(all),
         );
         writer.text((LEFT - 8.0, BOTTOM + 4.0), Anchor::End, Colour::Mute, "0");
         writer.line(
@@ -60,13 +60,13 @@ impl Survival<'_> {
             &[("stroke-linejoin", "round")],
         );
         let last = y.at(self.open as f64).clamp(TOP + 10.0, BOTTOM - 6.0);
-        let text = format!("{} open", count(self.open));
+        let text = format!("{} open", human_count(self.open));
         let tag = writer
             .tag("text")
             .at(RIGHT + 6.0, last + 4.0)
             .fill(Colour::Ink);
         tag.set("font-weight", "600").content(&text);
-        let promised = format!("{} promised", time(self.promised));
+        let promised = format!("{} promised", human_ns(self.promised));
         let at = x.at(self.promised as f64);
         let anchor = if at > (LEFT + RIGHT) / 2.0 {
             Anchor::End

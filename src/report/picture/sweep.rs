@@ -3,12 +3,12 @@
 
 use super::axis;
 use super::colour::Colour;
-use super::number::time;
 use super::path::Path;
 use super::scale::Scale;
 use super::strip::{WIDTH, Window, domain, window};
 use super::svg::{Anchor, Svg, Writer};
 use super::text::width;
+use crate::units::human_ns;
 
 const HEIGHT: f64 = 84.0;
 const LEFT: f64 = 70.0;
@@ -103,7 +103,7 @@ fn circle(
         .num("cx", x)
         .num("cy", y)
         .num("r", radius);
-    let title = format!("{}: {part} of {all}", time(level.ns));
+    let title = format!("{}: {part} of {all}", human_ns(level.ns));
     tag.fill(colour).set("fill-opacity", opacity).title(&title);
 }
 
@@ -113,7 +113,7 @@ fn marks(writer: &mut Writer, x: &Scale, levels: &[Level]) {
     let mut free = f64::NEG_INFINITY;
     let mut texts = Vec::new();
     for level in levels {
-        let (at, text) = (x.at(level.ns as f64), time(level.ns));
+        let (at, text) = (x.at(level.ns as f64), human_ns(level.ns));
         path.move_to(at, BOTTOM);
         path.line_to(at, BOTTOM + 4.0);
         let half = width(&text, 12.0) / 2.0;

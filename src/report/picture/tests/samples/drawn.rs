@@ -3,7 +3,7 @@
 use super::super::picture::{
     About, Allowed, Bars, Cause, Colour, Curve, Ends, Heat, Incident, Json, Limit, Line, Load,
     LoadLine, Percentiles, Phase, Probe, Quantiles, Rates, Readings, Series, Spectrum, States,
-    Strip, Stroke, Survival, Svg, Sweep, Time, Unit, Window, ends, gate_bar, sparkline, time,
+    Strip, Stroke, Survival, Svg, Sweep, Time, Unit, Window, ends, gate_bar, sparkline,
 };
 use super::{HOSTILE, Picture, Run};
 
@@ -119,7 +119,10 @@ impl Run {
         };
         let worst = rows.iter().filter_map(|row| row.p99).max();
         let worst = worst.map_or_else(String::new, |ns| {
-            format!("The p99 of one second is {} at worst.", time(ns))
+            format!(
+                "The p99 of one second is {} at worst.",
+                Unit::Nanoseconds.value(ns as f64)
+            )
         });
         let about = |id, title| (id, title, self.text(&worst).to_owned());
         self.with_time(|time| {
