@@ -189,6 +189,17 @@ impl Ended {
         ended
     }
 
+    /// Runs one scenario as it is written, but for a second; it must pass.
+    #[track_caller]
+    pub fn passes(scenario: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("passes.toml"), scenario).unwrap();
+        let run = ["run", "passes.toml", "--duration", "1s"];
+        let ended = Running::call(folder, &run, &[]).end();
+        let (out, error) = (&ended.stdout, &ended.stderr);
+        assert_eq!(ended.code, 0, "{out}\n{error}\n{scenario}");
+    }
+
     /// The working folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -1,6 +1,5 @@
 //! What a server offers on the way to a WebSocket is told, and the scenario that is written gets there by it.
 
-use std::fs;
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -11,7 +10,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::common::Running;
+use super::common::Ended;
 use super::failures::fails;
 use super::{found, parses, probe};
 
@@ -90,20 +89,6 @@ async fn serve(mut socket: TcpStream, answer: impl Fn(&str) -> String) -> Option
     }
 }
 
-/// Runs a scenario as it was written, for a second.
-#[track_caller]
-fn runs(scenario: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("probed.toml"), scenario).unwrap();
-    let run = ["run", "probed.toml", "--duration", "1s"];
-    let ended = Running::call(folder, &run, &[]).end();
-    assert_eq!(
-        ended.code, 0,
-        "{}\n{}\n{scenario}",
-        ended.stdout, ended.stderr
-    );
-}
-
 #[test]
 fn what_an_answer_says_is_told_and_written() {
     const AGREED: &str = "permessage-deflate; server_max_window_bits=12";
@@ -142,7 +127,7 @@ fn what_an_answer_says_is_told_and_written() {
     }
     let at = ended.stdout.find("# Written by").unwrap();
     parses(&ended.stdout[at..]);
-    runs(&ended.stdout[at..]);
+    Ended::passes(&ended.stdout[at..]);
 }
 
 #[test]
@@ -170,7 +155,7 @@ fn a_redirect_is_followed_and_stands_in_the_scenario() {
         scenario.contains(&format!("\nredirects = 1   # to {to}\n")),
         "{scenario}"
     );
-    runs(scenario);
+    Ended::passes(scenario);
 }
 
 #[test]

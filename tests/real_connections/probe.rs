@@ -1,11 +1,9 @@
 //! What `probe` tells of servers and proxies on the way, and that the scenario it writes gets there.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use super::common::own::Own;
-use super::common::{Reception, Running};
+use super::common::{Ended, Reception, Running};
 use super::http2::{haproxy, nghttpx, nginx};
 
 /// The findings of a probe, as JSON.
@@ -21,20 +19,6 @@ fn found_with(url: &str, options: &[&str]) -> Value {
     let ended = Running::call(folder, &[&arguments, options].concat(), &[]).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     serde_json::from_str(&ended.stdout).unwrap()
-}
-
-/// Runs a scenario for a second.
-#[track_caller]
-fn runs(scenario: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("probed.toml"), scenario).unwrap();
-    let run = ["run", "probed.toml", "--duration", "1s"];
-    let ended = Running::call(folder, &run, &[]).end();
-    assert_eq!(
-        ended.code, 0,
-        "{}\n{}\n{scenario}",
-        ended.stdout, ended.stderr
-    );
 }
 
 #[test]
@@ -74,12 +58,12 @@ fn what_haproxy_offers_over_http2_is_told_and_can_be_taken() {
     assert_eq!(found["offers"]["http2"], offered);
     assert_eq!(found["tls"]["other"]["spoken"]["version"], "TLS 1.2");
     let scenario = found["scenario"].as_str().unwrap();
-    runs(scenario);
+    Ended::passes(scenario);
     let taken = scenario
         .replace("# http = ", "http = ")
         .replace("# streams", "streams");
     assert_ne!(scenario, taken);
-    runs(&taken);
+    Ended::passes(&taken);
 }
 
 #[test]
@@ -91,7 +75,7 @@ fn a_probe_over_http2_in_the_clear_writes_a_scenario_of_it() {
     let offered = json!({ "websockets": { "max_streams": 100 } });
     assert_eq!(found["offers"]["http2"], offered);
     assert_eq!(found["pings"]["answered"], 20);
-    runs(found["scenario"].as_str().unwrap());
+    Ended::passes(found["scenario"].as_str().unwrap());
 }
 
 #[test]
