@@ -69,24 +69,38 @@ impl Formats {
     }
 }
 
+/// What will be written into each file, and to the summary of a GitHub job.
+pub(super) struct Rendered {
+    files: Vec<(PathBuf, File, Vec<u8>)>,
+    summary: Option<(PathBuf, Vec<u8>)>,
+}
+
 impl Opened {
-    /// Writes each file.
+    /// Renders each format, and writes nothing yet.
     ///
     /// # Errors
-    /// When one cannot be written to its end; the others are written nevertheless.
-    pub(super) fn write(self, run: &Run) -> Result<(), CliError> {
-        let mut result = Ok(());
-        for (path, file, write) in self.files {
-            let mut out = io::BufWriter::new(file);
-            let written = write(run, &mut out).and_then(|()| out.flush());
-            let written = written.map_err(|source| CliError::LateWrite { path, source });
-            result = result.and(written);
-        }
-        if self.github {
-            let added = add_to_summary(run);
-            result = result.and(added);
-        }
-        result
+    /// When a format cannot be rendered.
+    pub(super) fn render(self, run: &Run) -> Result<Rendered, CliError> {
+        let rendered = |write: Writer| {
+            let mut bytes = Vec::new();
+            write(run, &mut bytes).map(|()| bytes)
+        };
+        let files = self.files.into_iter();
+        let files = files.map(|(path, file, write)| match rendered(write) {
+            Ok(bytes) => Ok((path, file, bytes)),
+            Err(source) => Err(CliError::LateWrite { path, source }),
+        });
+        let summary = step_summary().filter(|_| self.github);
+        let summary = summary.map(
+            |path| match rendered(|run, out| report::markdown(run, out)) {
+                Ok(bytes) => Ok((path, bytes)),
+                Err(source) => Err(CliError::LateWrite { path, source }),
+            },
+        );
+        Ok(Rendered {
+            files: files.collect::<Result<_, CliError>>()?,
+            summary: summary.transpose()?,
+        })
     }
 
     /// The annotations of a GitHub job, if they are asked for. They go to standard output.
@@ -99,20 +113,30 @@ impl Opened {
     }
 }
 
-/// Adds the Markdown to the summary of the job, where there is one.
-fn add_to_summary(run: &Run) -> Result<(), CliError> {
-    let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else {
-        return Ok(());
-    };
-    let path = PathBuf::from(path);
-    let add = || {
-        let mut file = File::options().append(true).create(true).open(&path)?;
-        let mut text = Vec::new();
-        report::markdown(run, &mut text)?;
-        file.write_all(&text)
-    };
-    add().map_err(|source| CliError::LateWrite {
-        path: path.clone(),
-        source,
-    })
+impl Rendered {
+    /// Writes each file. May wait for the reader of a pipe.
+    ///
+    /// # Errors
+    /// When one cannot be written to its end; the others are written nevertheless.
+    pub(super) fn write(self) -> Result<(), CliError> {
+        let mut result = Ok(());
+        for (path, mut file, bytes) in self.files {
+            let written = file.write_all(&bytes);
+            let written = written.map_err(|source| CliError::LateWrite { path, source });
+            result = result.and(written);
+        }
+        if let Some((path, bytes)) = self.summary {
+            let file = File::options().append(true).create(true).open(&path);
+            let added = file.and_then(|mut file| file.write_all(&bytes));
+            let added = added.map_err(|source| CliError::LateWrite { path, source });
+            result = result.and(added);
+        }
+        result
+    }
+}
+
+/// The file of the summary of a GitHub job, where there is one.
+fn step_summary() -> Option<PathBuf> {
+    let path = std::env::var_os(STEP_SUMMARY)?;
+    (!path.is_empty()).then(|| path.into())
 }

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         source,
     })?;
     text.extend(annotations);
-    formats.write(&run)?;
+    formats.render(&run)?.write()?;
     term::print(&text)?;
     Ok(exit)
 }

@@ -138,18 +138,18 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     // Shows all known results even if a file could not be written.
     let folder = written.as_deref().ok().map(Path::to_owned);
     let annotations = formats.annotations(&run);
-    let formats = formats.write(&run);
+    // As with standard output, a pipe may have a reader that does not read.
+    let formats = formats.render(&run).and_then(|formats| {
+        let write = move || formats.write();
+        until_signal(&signals, heard, "the files of other formats", write)
+    });
     let failures = [failure, written.err(), ended.messages.err(), formats.err()];
     let mut exit = ended_by(&run, &failures);
     let text = text(args, &run, exit, folder.as_deref(), annotations);
-    // Waits for the reader of standard output, as with a pager, until one more signal comes.
-    let shown = match signals.unless_more(heard, move || term::print(&text?)) {
-        Err(CliError::Interrupted) => {
-            term::note("note: nobody read standard output to its end before the signal");
-            Ok(())
-        }
-        shown => shown.flatten(),
-    };
+    let heard = signals.count();
+    let shown = until_signal(&signals, heard, "standard output", move || {
+        term::print(&text?)
+    });
     failures.iter().flatten().for_each(term::error);
     if let Err(failure) = shown {
         // A part of the summary may have been shown, with another exit code.
@@ -163,6 +163,24 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         }
     }
     Ok(exit)
+}
+
+/// Writes, and waits for the reader of a pipe, as of a pager, until more than `heard` signals have come.
+fn until_signal(
+    signals: &Signals,
+    heard: u8,
+    what: &str,
+    write: impl FnOnce() -> Result<(), CliError> + Send + 'static,
+) -> Result<(), CliError> {
+    match signals.unless_more(heard, write) {
+        Err(CliError::Interrupted) => {
+            term::note(format!(
+                "note: nobody read {what} to its end before the signal"
+            ));
+            Ok(())
+        }
+        written => written.flatten(),
+    }
 }
 
 /// How a run ends that these failures may have cut short, or kept from being reported.

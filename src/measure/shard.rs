@@ -87,11 +87,11 @@ pub struct Open {
 impl Open {
     /// Adds another worker's numbers of the same interval.
     pub fn merge(&mut self, other: &Self) {
-        self.connecting += other.connecting;
-        self.open += other.open;
-        self.ready += other.ready;
-        self.closing += other.closing;
-        self.dead += other.dead;
+        self.connecting = self.connecting.saturating_add(other.connecting);
+        self.open = self.open.saturating_add(other.open);
+        self.ready = self.ready.saturating_add(other.ready);
+        self.closing = self.closing.saturating_add(other.closing);
+        self.dead = self.dead.saturating_add(other.dead);
     }
 }
 

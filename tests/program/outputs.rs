@@ -102,6 +102,30 @@ fn nobody_reads_standard_output() {
     assert!(says.contains("nobody read standard output"), "{says}");
 }
 
+/// A file of another format may be a pipe, and waits for its reader like the summary.
+#[test]
+fn nobody_reads_another_format() {
+    let server = Server::start(Script::default());
+    let (reader, full) = full_pipe();
+    let (errors, says) = io::pipe().unwrap();
+    let scenario = short(&server.url());
+    let mut run = Stuck::start(&scenario, &["--junit", "-"], full.into(), says.into());
+    wait_for(|| run.has_report());
+    assert_eq!(run.end(Duration::from_millis(300)), None);
+    // The first signal ends the wait for this file, the second that for the summary.
+    process::signal(run.child.id(), "INT");
+    assert_eq!(run.end(Duration::from_millis(300)), None);
+    process::signal(run.child.id(), "INT");
+    let status = run.end(Duration::from_secs(10)).expect("it ends");
+    assert!(status.code().is_some(), "{status}");
+    let says = io::read_to_string(errors).unwrap();
+    assert!(
+        says.contains("nobody read the files of other formats"),
+        "{says}"
+    );
+    drop(reader);
+}
+
 /// A full disk behind the messages and standard output: both are told.
 #[cfg(target_os = "linux")]
 #[test]
