@@ -157,6 +157,9 @@ fn hostile_text_is_only_text() {
     assert!(!junit.contains('\u{fffe}'), "XML has no such character");
     for marked_up in [page, markdown, junit] {
         assert!(!marked_up.contains("<script>alert"), "{marked_up}");
+        let escaped = ["&#60;script&#62;alert", "&lt;script&gt;alert"];
+        let is_there = escaped.iter().any(|text| marked_up.contains(text));
+        assert!(is_there, "it is shown as text: {marked_up}");
     }
 }
 
@@ -176,6 +179,8 @@ fn a_run_that_is_read_back_shows_the_same() {
         fs::write(folder.path().join("run.json"), json(&case)).unwrap();
         let intervals = written(|out| report::intervals_jsonl(&case.run, out));
         fs::write(folder.path().join("intervals.jsonl"), intervals).unwrap();
+        let judged = written(|out| report::judged_csv(&case.run, out));
+        fs::write(folder.path().join("judged.csv"), judged).unwrap();
         let read = Run::read(folder.path()).unwrap();
         assert!(read == case.run, "{}", case.scenario.name);
         assert_eq!(everything(&read), everything(&case.run));
@@ -183,7 +188,7 @@ fn a_run_that_is_read_back_shows_the_same() {
 }
 
 /// All that is made from a run: the terminal summary in both forms, and each file.
-fn everything(run: &Run) -> [String; 15] {
+fn everything(run: &Run) -> [String; 16] {
     [
         written(|out| report::text(run, run.verdict.exit, Style::COLOUR, None, out)),
         written(|out| report::failures(run, run.verdict.exit, Style::PLAIN, None, out)),
@@ -193,6 +198,7 @@ fn everything(run: &Run) -> [String; 15] {
         written(|out| report::timeline_csv(run, out)),
         written(|out| report::connections_csv(run, out)),
         written(|out| report::contracts_csv(run, out)),
+        written(|out| report::judged_csv(run, out)),
         written(|out| report::intervals_jsonl(run, out)),
         written(|out| report::html(run, out)),
         written(|out| report::junit(run, out)),
@@ -248,6 +254,9 @@ fn contracts_csv_and_run_json_tell_the_same() {
         "contracts.csv",
         &written(|out| report::contracts_csv(&case.run, out)),
     );
+    let judged = written(|out| report::judged_csv(&case.run, out));
+    let rows = judged.lines().step_by(97).collect::<Vec<_>>().join("\n");
+    golden("judged.csv", &(rows + "\n"));
     case.run.verdict.contracts[0].doubted = true;
     let csv = written(|out| report::contracts_csv(&case.run, out));
     let document: Value = serde_json::from_str(&json(&case)).unwrap();
@@ -292,7 +301,7 @@ fn contracts_csv_is_there_where_there_is_a_contract() {
     let (with, without) = (promises(), troubled());
     let set = OutputSet::create(place.path(), &with.scenario).unwrap();
     set.commit(&with.run).unwrap();
-    assert_eq!(names(place.path()).len(), FILES.len() + 1);
+    assert_eq!(names(place.path()).len(), FILES.len() + 2);
     assert!(file.exists());
     let set = OutputSet::create(place.path(), &without.scenario).unwrap();
     assert!(

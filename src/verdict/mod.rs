@@ -28,7 +28,8 @@ mod warnings;
 
 pub use answers::{Asked, Idle};
 pub use contract::{
-    ActivityResult, Bounds, CohortEnds, ContractResult, Times, activities, cohort_ends,
+    ActivityResult, Bounds, CohortEnds, ContractResult, Evidence, Judged, Occurred, Times,
+    activities, cohort_ends,
 };
 pub use distrust::{Concerns, Distrust, Doubt};
 pub use exit::Exit;

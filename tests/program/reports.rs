@@ -283,7 +283,8 @@ fn run_json_of_a_run_shows_it_again() {
         }
         assert_eq!(json.len(), text("run.json").len());
         let csv = |name: &str, write: &dyn Fn(&mut Vec<u8>)| {
-            if name != "contracts.csv" || ended.file(name).exists() {
+            let is_of_contracts = ["contracts.csv", "judged.csv"].contains(&name);
+            if !is_of_contracts || ended.file(name).exists() {
                 assert_eq!(written(write), text(name));
             }
         };
@@ -302,6 +303,10 @@ fn run_json_of_a_run_shows_it_again() {
         csv("contracts.csv", &|out| {
             report::contracts_csv(&run, out).unwrap()
         });
+        csv("judged.csv", &|out| report::judged_csv(&run, out).unwrap());
+        let judged = run.verdict.contracts.iter();
+        let judged: usize = judged.map(|one| one.evidence.rows.len()).sum();
+        assert_eq!(judged > 0, scenario == EVENTFUL);
         csv("intervals.jsonl", &|out| {
             report::intervals_jsonl(&run, out).unwrap()
         });

@@ -1,10 +1,15 @@
-//! Gates with how far they are from their limits, and what the server promised.
+//! Gates with how far they are from their limits, and what the server promised, with a picture of each promise of a time.
 
-use crate::report::picture::{Svg, gate_bar, times_the_limit};
+use std::collections::BTreeMap;
+
+use crate::report::picture::{
+    Judged as Dot, Level, Strip, Survival, Svg, Sweep, Window, gate_bar, times_the_limit,
+};
 use crate::report::run::Run;
 use crate::report::words::{expected, origin, seen};
+use crate::scenario::PromiseKind;
 use crate::units::{human_count, human_ns, visible};
-use crate::verdict::{ContractResult, GateResult};
+use crate::verdict::{Bounds, ContractResult, GateResult, Judged, Occurred};
 
 /// Whether something held, in a class, a character and a word.
 #[derive(Clone, Copy)]
@@ -75,6 +80,8 @@ pub(super) struct Promise {
     pub(super) times: String,
     pub(super) why: String,
     pub(super) n: String,
+    /// What each connection did; `None` if that was not judged one by one, or is not known any more.
+    pub(super) picture: Option<Svg>,
 }
 
 pub(super) fn promised(run: &Run) -> Vec<Promised> {
@@ -108,5 +115,91 @@ fn promise(promise: &ContractResult) -> Promise {
         times: times.unwrap_or_default(),
         why: visible(&promise.why),
         n: human_count(promise.n),
+        picture: picture(promise),
     }
+}
+
+/// Draws what each connection did against what was promised.
+fn picture(promise: &ContractResult) -> Option<Svg> {
+    let rows = &promise.evidence.rows;
+    let bounds = promise.bounds?;
+    if rows.is_empty() {
+        return None;
+    }
+    let words = if promise.passed { "held" } else { "broken" };
+    let name = format!("{} {}: {words}", promise.contract.key(), expected(promise));
+    Some(match promise.contract {
+        PromiseKind::EffectiveTimeout => Sweep {
+            window: window(bounds),
+            levels: &levels(rows),
+        }
+        .draw(&name),
+        PromiseKind::AliveFor => survival(rows, bounds, &name),
+        _ => strip(rows, bounds, &name),
+    })
+}
+
+fn window(bounds: Bounds) -> Window {
+    Window {
+        from: Some(bounds.lo_ns.0).filter(|from| *from > 0),
+        to: bounds.hi_ns.map(|to| to.0),
+    }
+}
+
+fn strip(rows: &[Judged], bounds: Bounds, name: &str) -> Svg {
+    let seen = rows.iter().filter_map(|row| match row.seen {
+        Occurred::After(time) => Some(Dot {
+            connection: row.connection.into(),
+            ns: time.0,
+            held: row.held,
+        }),
+        _ => None,
+    });
+    let seen: Vec<Dot> = seen.collect();
+    let broken = rows.iter().filter(|row| !row.held).count();
+    let broken_dots = seen.iter().filter(|dot| !dot.held).count();
+    let strip = Strip {
+        window: window(bounds),
+        seen: &seen,
+        not_seen: (broken - broken_dots) as u64,
+    };
+    strip.draw(name)
+}
+
+fn survival(rows: &[Judged], bounds: Bounds, name: &str) -> Svg {
+    let ended = rows.iter().filter_map(|row| match row.seen {
+        Occurred::After(time) => Some(time.0),
+        _ => None,
+    });
+    let watched = rows.iter().filter_map(|row| match row.seen {
+        Occurred::NotIn(watched) => Some(watched.0),
+        _ => None,
+    });
+    let (ended, watched): (Vec<u64>, Vec<u64>) = (ended.collect(), watched.collect());
+    let looked = watched.iter().chain(&ended).max().copied();
+    let survival = Survival {
+        promised: bounds.lo_ns.0,
+        ended: &ended,
+        open: watched.len() as u64,
+        looked: looked.unwrap_or(bounds.lo_ns.0),
+    };
+    survival.draw(name)
+}
+
+/// How many connections survived each level.
+fn levels(rows: &[Judged]) -> Vec<Level> {
+    let mut levels: BTreeMap<u64, Level> = BTreeMap::new();
+    for row in rows {
+        let ns = row.level_ns.map_or(0, |level| level.0);
+        let level = levels.entry(ns).or_insert(Level {
+            ns,
+            survived: 0,
+            cut_off: 0,
+        });
+        match row.seen {
+            Occurred::After(_) => level.cut_off += 1,
+            _ => level.survived += 1,
+        }
+    }
+    levels.into_values().collect()
 }

@@ -14,7 +14,8 @@ use self::folder::Lock;
 use self::part::PartFile;
 use super::run::{self, Run, utc};
 use super::{
-    connections_csv, contracts_csv, histogram_csv, html, intervals_jsonl, summary_csv, timeline_csv,
+    connections_csv, contracts_csv, histogram_csv, html, intervals_jsonl, judged_csv, summary_csv,
+    timeline_csv,
 };
 use crate::scenario::Scenario;
 
@@ -50,13 +51,15 @@ impl OutputError {
 /// The function that writes one file.
 type Writer = fn(&Run, &mut BufWriter<&File>) -> io::Result<()>;
 
-/// This file is written only if the scenario has a contract.
 const CONTRACTS: &str = "contracts.csv";
+
+/// These files are written only if the scenario has a contract.
+const OF_CONTRACTS: [&str; 2] = [CONTRACTS, judged_csv::FILE];
 
 const RUN: &str = "run.json";
 
 /// `run.json` comes last: if it exists, each of the others is complete, or missing because it could not be written.
-const FILES: [(&str, Writer); 8] = [
+const FILES: [(&str, Writer); 9] = [
     ("summary.csv", |run, out| {
         summary_csv::write(run, out).map_err(io_error)
     }),
@@ -71,6 +74,9 @@ const FILES: [(&str, Writer); 8] = [
     }),
     (CONTRACTS, |run, out| {
         contracts_csv::write(run, out).map_err(io_error)
+    }),
+    (judged_csv::FILE, |run, out| {
+        judged_csv::write(run, out).map_err(io_error)
     }),
     (intervals_jsonl::FILE, |run, out| {
         intervals_jsonl::write(run, out)
@@ -147,7 +153,7 @@ impl OutputSet {
             .iter()
             .any(|cohort| cohort.contract.is_some());
         for (name, write) in FILES {
-            if name == CONTRACTS && !promises {
+            if OF_CONTRACTS.contains(&name) && !promises {
                 continue;
             }
             let name = folder.join(name);

@@ -9,7 +9,9 @@ use crate::metric::Unit;
 use crate::report::numbers::{of_us, us};
 use crate::scenario::Origin;
 use crate::units::Nanos;
-use crate::verdict::{Bounds, ContractResult, Exit, GateResult, Measure, Observed, Times};
+use crate::verdict::{
+    Bounds, ContractResult, Evidence, Exit, GateResult, Measure, Observed, Times,
+};
 
 #[derive(Serialize, Deserialize)]
 struct GateLine<'a> {
@@ -85,6 +87,12 @@ struct ContractLine<'a> {
     passed: bool,
     doubted: bool,
     why: Cow<'a, str>,
+    /// How many rows of `judged.csv` are about it.
+    #[serde(default)]
+    judged: usize,
+    /// How many more there were.
+    #[serde(default)]
+    judged_more: u64,
 }
 
 impl Serialize for ContractResult {
@@ -109,6 +117,8 @@ impl Serialize for ContractResult {
             passed: self.passed,
             doubted: self.doubted,
             why: (&*self.why).into(),
+            judged: self.evidence.rows.len(),
+            judged_more: self.evidence.more,
         };
         line.serialize(serializer)
     }
@@ -144,6 +154,11 @@ impl<'de> Deserialize<'de> for ContractResult {
             cohort: line.cohort.into_owned(),
             expected: line.expected.into_owned(),
             why: line.why.into_owned(),
+            // Its rows stand in another file.
+            evidence: Evidence {
+                rows: Vec::new(),
+                more: line.judged_more,
+            },
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Run, SCHEMA_VERSION};
-use crate::report::intervals_jsonl;
+use crate::report::{intervals_jsonl, judged_csv};
 
 /// A stored run that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +70,19 @@ pub enum ReadError {
         /// What is wrong with it.
         broken: intervals_jsonl::Broken,
     },
+    /// The file of what promises were judged by is broken.
+    #[error(
+        "read {}: line {line} is broken: {broken}\nhint: without this file the run is shown without single connections",
+        .path.display()
+    )]
+    Judged {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        broken: judged_csv::Broken,
+    },
 }
 
 /// The part that says whether the rest can be understood.
@@ -80,6 +93,20 @@ struct DocumentHead {
     /// How many steps `intervals.jsonl` has.
     #[serde(default)]
     intervals: usize,
+    #[serde(default)]
+    verdict: VerdictHead,
+}
+
+#[derive(Default, Deserialize)]
+struct VerdictHead {
+    contracts: Vec<ContractHead>,
+}
+
+#[derive(Deserialize)]
+struct ContractHead {
+    /// How many rows of `judged.csv` are about it.
+    #[serde(default)]
+    judged: usize,
 }
 
 #[derive(Deserialize)]
@@ -127,25 +154,51 @@ impl Run {
             path: named(),
             source,
         });
-        run.and_then(|run: Self| {
-            let steps = head.map_or(0, |head| head.intervals);
-            run.with_intervals(path.with_file_name(intervals_jsonl::FILE), steps)
-        })
+        let (mut run, head): (Self, DocumentHead) = run.and_then(|run| {
+            let head = head.map_err(|source| ReadError::Broken {
+                path: named(),
+                source,
+            });
+            Ok((run, head?))
+        })?;
+        run.add_intervals(path.with_file_name(intervals_jsonl::FILE), head.intervals)?;
+        let judged = head.verdict.contracts.iter();
+        let judged: Vec<usize> = judged.map(|contract| contract.judged).collect();
+        run.add_judged(path.with_file_name(judged_csv::FILE), &judged)?;
+        Ok(run)
     }
 
     /// Adds so many intervals from this file, if it is there.
-    fn with_intervals(mut self, path: PathBuf, steps: usize) -> Result<Self, ReadError> {
-        let file = match File::open(&path) {
-            _ if steps == 0 => return Ok(self),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self),
+    fn add_intervals(&mut self, path: PathBuf, steps: usize) -> Result<(), ReadError> {
+        let file = match beside(&path, steps) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(()),
             Err(source) => return Err(ReadError::System { path, source }),
-            Ok(file) => BufReader::new(file.take(Self::MAX_BYTES)),
         };
-        match intervals_jsonl::read(&self, file, steps) {
-            Ok(intervals) => self.summary.intervals = intervals,
-            Err((line, broken)) => return Err(ReadError::Intervals { path, line, broken }),
-        }
-        Ok(self)
+        let read = intervals_jsonl::read(self, BufReader::new(file), steps);
+        self.summary.intervals =
+            read.map_err(|(line, broken)| ReadError::Intervals { path, line, broken })?;
+        Ok(())
+    }
+
+    /// Adds what promises were judged by from this file, if it is there: so many rows for each.
+    fn add_judged(&mut self, path: PathBuf, judged: &[usize]) -> Result<(), ReadError> {
+        let file = match beside(&path, judged.iter().sum()) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(()),
+            Err(source) => return Err(ReadError::System { path, source }),
+        };
+        judged_csv::read(&mut self.verdict.contracts, judged, file)
+            .map_err(|(line, broken)| ReadError::Judged { path, line, broken })
+    }
+}
+
+/// Opens a file beside `run.json` that has so many parts; `None` if it has none, or is not there.
+fn beside(path: &Path, parts: usize) -> io::Result<Option<impl io::Read + use<>>> {
+    match File::open(path) {
+        _ if parts == 0 => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => Ok(Some(file?.take(Run::MAX_BYTES))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One cohort to be judged: its records, the origin of its contract's times, and the result that each family
 //! of promises computes.
 
-use super::result::Times;
+use super::result::{Judged, Times};
 use crate::measure::{
     ConnectionRecord, EndedBy, Incident, IncidentKind, Summary, Surroundings, TcpEnding,
 };
@@ -30,6 +30,8 @@ pub(super) struct Finding {
     pub(super) times: Option<Times>,
     pub(super) passed: bool,
     pub(super) why: String,
+    /// What each connection did, if that was judged one by one.
+    pub(super) judged: Vec<Judged>,
 }
 
 impl Finding {
@@ -40,6 +42,7 @@ impl Finding {
             times: None,
             passed: false,
             why: why.into(),
+            judged: Vec::new(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Finding {
             times: None,
             passed,
             why,
+            judged: Vec::new(),
         }
     }
 

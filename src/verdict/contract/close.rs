@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, Finding, of};
-use super::result::Bounds;
+use super::case::{Case, Finding, of, watched_until};
+use super::result::{Bounds, Judged, Occurred};
 use super::window::{Moment, judge_all};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::{Timestamp, human_count};
@@ -20,15 +20,17 @@ fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a ConnectionR
 /// Judges `close_answered_within`.
 pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
-    let mut unanswered = 0;
+    let mut unanswered = Vec::new();
     for (record, sent) in closed_by_us(case) {
         match record.close_received_ns {
-            Some(at) => moments.push(Moment::exact(at.saturating_since(sent))),
-            None => unanswered += 1,
+            Some(at) => moments.push((record, Moment::exact(at.saturating_since(sent)))),
+            None => {
+                let watched = watched_until(record).saturating_since(sent);
+                unanswered.push(Judged::of(record, Occurred::NotIn(watched), false));
+            }
         }
     }
-    let all = moments.len() + unanswered;
-    if all == 0 {
+    if moments.is_empty() && unanswered.is_empty() {
         return Finding::no_data("no client sent a Close frame");
     }
     judge_all(bounds, &moments, unanswered, "never answered")

@@ -2,7 +2,7 @@
 //! If it closed none of `n`, the result states the upper bound of how often it can happen.
 
 use super::case::{Case, Finding, of};
-use super::result::{Bounds, Times, promised};
+use super::result::{Bounds, Judged, Occurred, Times, promised};
 use super::window::{Moment, Occurrence, look};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::{Nanos, human_count, human_ns};
@@ -41,22 +41,32 @@ fn age(record: &ConnectionRecord) -> Option<Nanos> {
 /// Judges `alive_for`: the server ended no connection sooner. The times are how long each connection was seen alive.
 pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     let time = bounds.lo_ns;
-    let mut alive = Vec::new();
+    let (mut alive, mut judged) = (Vec::new(), Vec::new());
     let (mut cut, mut early, mut short, mut without) = (Vec::new(), 0, Vec::new(), 0);
     for record in &case.records {
-        match look(case, record, Moment::decision(record), time) {
+        let (seen, held) = match look(case, record, Moment::decision(record), time) {
             Occurrence::After(at) => {
                 alive.push(at.at);
-                cut.extend((at.at + at.later < time).then_some(at.at));
+                let is_cut = at.at + at.later < time;
+                cut.extend(is_cut.then_some(at.at));
+                (Occurred::After(at.at), !is_cut)
             }
             Occurrence::NotIn(watched) => {
                 alive.push(watched);
                 short.extend((watched < time).then_some(watched));
+                (Occurred::NotIn(watched), watched >= time)
             }
-            Occurrence::Before => early += 1,
-            Occurrence::NoOrigin => without += 1,
-            Occurrence::CutShort => {}
-        }
+            Occurrence::Before => {
+                early += 1;
+                (Occurred::Before, false)
+            }
+            Occurrence::NoOrigin => {
+                without += 1;
+                (Occurred::NoOrigin, false)
+            }
+            Occurrence::CutShort => (Occurred::CutShort, true),
+        };
+        judged.push(Judged::of(record, seen, held));
     }
     let all = alive.len() + early + without;
     let mut said = Vec::new();
@@ -95,6 +105,7 @@ pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
         times: Times::of(alive),
         passed,
         why: said.join("; "),
+        judged,
     }
 }
 

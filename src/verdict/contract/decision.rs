@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Finding, end_of, is_reconnect, of};
 use super::result::Bounds;
-use super::window::{Moment, Occurrence, judge, look};
+use super::window::{Moment, Occurrence, Of, judge, look};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::End;
 use crate::units::{Nanos, human_count};
@@ -13,8 +13,8 @@ use crate::units::{Nanos, human_count};
 /// Judges `closed_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
-    let seen: Vec<Occurrence> = (case.records.iter())
-        .map(|record| look(case, record, Moment::decision(record), hi))
+    let seen: Vec<Of<'_, Occurrence>> = (case.records.iter())
+        .map(|record| (*record, look(case, record, Moment::decision(record), hi)))
         .collect();
     let mut finding = judge(bounds, case.contract.from, &seen);
     let mut said = vec![std::mem::take(&mut finding.why)];

@@ -1,7 +1,7 @@
 //! Passes each promise of each cohort to the function that judges it, and builds its row of the results.
 
 use super::case::{Case, Finding};
-use super::result::{Bounds, ContractResult};
+use super::result::{Bounds, ContractResult, Evidence, Judged};
 use super::{
     close, closed, decision, pings, pongs, reaping, resources, stall, storm, sweep, tcp_end,
 };
@@ -17,7 +17,7 @@ pub(in super::super) fn judge(
     summary: &Summary,
     surroundings: &Surroundings,
 ) -> Vec<ContractResult> {
-    let mut results = Vec::new();
+    let mut results: Vec<(ContractResult, Vec<Judged>)> = Vec::new();
     for (index, cohort) in scenario.cohorts.iter().enumerate() {
         let Some(contract) = &cohort.contract else {
             continue;
@@ -30,7 +30,14 @@ pub(in super::super) fn judge(
                 .map(|promise| result(&case, promise)),
         );
     }
-    results
+    // Each promise has the same room.
+    let judged = results.iter().filter(|(_, judged)| !judged.is_empty());
+    let most = Evidence::MAX_ROWS / judged.count().max(1);
+    let with_evidence = |(result, judged)| ContractResult {
+        evidence: Evidence::of(judged, most),
+        ..result
+    };
+    results.into_iter().map(with_evidence).collect()
 }
 
 /// The first cohort whose `pong_within` is broken only because pings were sent late, with 99 % of its times: counted
@@ -71,7 +78,7 @@ pub(in super::super) fn pongs_shifted<'a>(
     found.collect()
 }
 
-fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
+fn result(case: &Case<'_>, promise: &Promise) -> (ContractResult, Vec<Judged>) {
     let finding = if case.records.is_empty() {
         Finding::no_data("no connection of this cohort opened")
     } else if promise.kind.is_kept_by_nothing() {
@@ -79,7 +86,7 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
     } else {
         find(case, promise)
     };
-    ContractResult {
+    let result = ContractResult {
         contract: promise.kind,
         cohort: case.cohort.name.clone(),
         from: promise.kind.has_origin().then_some(case.contract.from),
@@ -90,7 +97,9 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
         passed: finding.passed,
         doubted: false,
         why: finding.why,
-    }
+        evidence: Evidence::default(),
+    };
+    (result, finding.judged)
 }
 
 /// Judges a promise that is kept where nothing happens, by the connections to which something did.

@@ -28,4 +28,4 @@ pub use ends::{ActivityResult, CohortEnds, activities, cohort_ends};
 #[cfg(test)]
 pub(super) use fixture::{pinged, record};
 pub(super) use judge::{judge, pings_sent_late, pongs_shifted};
-pub use result::{Bounds, ContractResult, Times};
+pub use result::{Bounds, ContractResult, Evidence, Judged, Occurred, Times};

@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 
 use super::case::{Case, Finding, of, watched_until};
 use super::result::{Bounds, at_rank, promised};
-use super::window::{Moment, judge_times};
+use super::window::{Moment, Of, judge_times};
 use crate::measure::ConnectionRecord;
 use crate::units::{Nanos, Timestamp, counted, human_ns};
 
@@ -15,7 +15,9 @@ const FEWEST_CLIENTS: usize = 10;
 
 /// Judges `pings_between`: every gap counts, and a silence longer than the window counts as a gap too.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let gaps: Vec<Moment<Nanos>> = gaps(&case.records).map(Moment::exact).collect();
+    let gaps: Vec<Of<'_, Moment<Nanos>>> = gaps(&case.records)
+        .map(|(record, gap)| (record, Moment::exact(gap)))
+        .collect();
     let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let silences = case.records.iter().filter_map(|record| silence(record));
     let silent: Vec<Nanos> = silences.filter(|silence| *silence > hi).collect();
@@ -47,9 +49,13 @@ fn silence(record: &ConnectionRecord) -> Option<Nanos> {
     Some(watched_until(record).saturating_since(last))
 }
 
-fn gaps<'a>(records: &'a [&ConnectionRecord]) -> impl Iterator<Item = Nanos> + 'a {
-    let pairs = records.iter().flat_map(|record| record.pings_ns.windows(2));
-    pairs.map(|pair| pair[1].saturating_since(pair[0]))
+fn gaps<'a>(records: &'a [&'a ConnectionRecord]) -> impl Iterator<Item = Of<'a, Nanos>> {
+    let of = |record: &&'a ConnectionRecord| {
+        let record = *record;
+        let pairs = record.pings_ns.windows(2);
+        pairs.map(move |pair| (record, pair[1].saturating_since(pair[0])))
+    };
+    records.iter().flat_map(of)
 }
 
 /// Judges `max_ping_sync`: the mean resultant length of the phases of pings, one turn (interval) at a time.
@@ -69,7 +75,7 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
     if clients.len() < FEWEST_CLIENTS {
         return few(clients.len());
     }
-    let mut sorted: Vec<Nanos> = gaps(&case.records).collect();
+    let mut sorted: Vec<Nanos> = gaps(&case.records).map(|(_, gap)| gap).collect();
     sorted.sort_unstable();
     let interval = at_rank(&sorted, 50).unwrap_or_default().max(Nanos(1));
     let later = clients

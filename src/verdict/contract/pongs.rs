@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, Finding};
-use super::result::{Bounds, Times, promised};
-use super::window::{Moment, Occurrence, judge, judge_all, look};
+use super::case::{Case, Finding, watched_until};
+use super::result::{Bounds, Judged, Occurred, Times, promised};
+use super::window::{Moment, Occurrence, Of, judge, judge_all, look};
 use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::{Nanos, Timestamp, counted, human_count, were};
@@ -56,6 +56,7 @@ pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
         times,
         passed,
         why: said.join("; "),
+        judged: Vec::new(),
     }
 }
 
@@ -128,8 +129,11 @@ fn count(case: &Case<'_>, counter: Counter) -> u64 {
 /// Judges `detected_between`: the client's heartbeat declares a silent server dead.
 pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
-    let seen: Vec<Occurrence> = (case.records.iter())
-        .map(|record| look(case, record, record.dead_ns.map(Moment::exact), hi))
+    let seen: Vec<Of<'_, Occurrence>> = (case.records.iter())
+        .map(|record| {
+            let dead = record.dead_ns.map(Moment::exact);
+            (*record, look(case, record, dead, hi))
+        })
         .collect();
     let mut finding = judge(bounds, case.contract.from, &seen);
     let mut said = vec![std::mem::take(&mut finding.why)];
@@ -153,18 +157,24 @@ fn fingerprints(records: &[&ConnectionRecord]) -> Option<String> {
 /// Judges `recovers_within`: on each connection, from the end of each fault to the next pong or answer.
 pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
-    let mut never = 0;
+    let mut never = Vec::new();
     for records in case.records.chunk_by(|a, b| a.connection == b.connection) {
+        // What a connection has in common with its reconnects.
+        let one = records.iter().min_by_key(|record| record.level_ns);
+        let Some(one) = one else { continue };
+        let last = records.iter().map(|record| watched_until(record)).max();
         for (began, ended) in faults(case, records) {
             match silent_until(records, began, ended) {
                 Silence::None => {}
-                Silence::Until(time) => moments.push(Moment::exact(time)),
-                Silence::Forever => never += 1,
+                Silence::Until(time) => moments.push((*one, Moment::exact(time))),
+                Silence::Forever => {
+                    let watched = last.unwrap_or(ended).saturating_since(ended);
+                    never.push(Judged::of(one, Occurred::NotIn(watched), false));
+                }
             }
         }
     }
-    let all = moments.len() + never;
-    if all == 0 {
+    if moments.is_empty() && never.is_empty() {
         return Finding::no_data("no connection missed a pong, so none had to recover");
     }
     judge_all(bounds, &moments, never, "never heard from again")

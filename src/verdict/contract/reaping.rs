@@ -63,13 +63,14 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
             sooner: sockets.resolution_ns,
             later: Nanos::ZERO,
         });
-        seen.push(match look(case, record, moment, hi) {
+        let occurrence = match look(case, record, moment, hi) {
             // If wsbench did not end the connection itself, the socket was watched to the end of the run.
             Occurrence::NotIn(_) | Occurrence::CutShort => {
                 Occurrence::NotIn(watched(case, record, own))
             }
             seen => seen,
-        });
+        };
+        seen.push((*record, occurrence));
     }
     let mut finding = judge(bounds, case.contract.from, &seen);
     if closed_by_us > 0 && !finding.passed {

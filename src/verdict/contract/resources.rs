@@ -25,6 +25,7 @@ fn growth(case: &Case<'_>, most: u64, of: fn(&Usage) -> u64, shown: fn(u64) -> S
         times: None,
         passed: after.saturating_sub(before) <= most,
         why,
+        judged: Vec::new(),
     }
 }
 

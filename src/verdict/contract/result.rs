@@ -67,6 +67,66 @@ pub(super) fn at_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     sorted.get(rank - 1).copied()
 }
 
+/// What one connection did, or one of its pings, by which a promise was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Judged {
+    /// The number of the connection.
+    pub connection: u32,
+    /// The level of its fault, if clients have different ones.
+    pub level_ns: Option<Nanos>,
+    /// What was seen of it.
+    pub seen: Occurred,
+    /// Whether it kept the promise. One that proves nothing keeps it.
+    pub held: bool,
+}
+
+/// What was seen of one connection, where something was promised to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occurred {
+    /// It happened at this time after the origin.
+    After(Nanos),
+    /// It happened before the origin, or although the origin never came.
+    Before,
+    /// It did not happen within this time.
+    NotIn(Nanos),
+    /// The origin never came, so there was nothing to time.
+    NoOrigin,
+    /// The end of the run cut short a reconnect, so it proves nothing.
+    CutShort,
+}
+
+/// All that a promise was judged by, as far as there is room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// In the order of the connections; those that broke the promise have room first.
+    pub rows: Vec<Judged>,
+    /// How many more there were.
+    pub more: u64,
+}
+
+impl Evidence {
+    /// The most rows that are kept of all promises of a run.
+    pub const MAX_ROWS: usize = 200_000;
+
+    /// Keeps at most so many.
+    pub(super) fn of(mut rows: Vec<Judged>, most: usize) -> Self {
+        rows.sort_unstable();
+        let more = rows.len().saturating_sub(most);
+        let broken = rows.iter().filter(|row| !row.held).count();
+        let (mut broken, mut held) = (most.min(broken), most.saturating_sub(broken));
+        rows.retain(|row| {
+            let room = if row.held { &mut held } else { &mut broken };
+            let fits = *room > 0;
+            *room -= usize::from(fits);
+            fits
+        });
+        Self {
+            rows,
+            more: more as u64,
+        }
+    }
+}
+
 /// The result of one promise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContractResult {
@@ -90,6 +150,8 @@ pub struct ContractResult {
     pub doubted: bool,
     /// What was seen, in words; empty if the numbers say everything.
     pub why: String,
+    /// What each connection did, if that was judged one by one.
+    pub evidence: Evidence,
 }
 
 impl ContractResult {
@@ -116,6 +178,25 @@ mod tests {
         assert_eq!(shown(0, Some(250)), "within 250 ms");
         assert_eq!(shown(60_000, Some(66_000)), "1m to 1m6s");
         assert_eq!(shown(9_000, None), "9 s or more");
+    }
+
+    #[test]
+    fn what_broke_a_promise_has_room_first() {
+        let judged = |connection: u32| Judged {
+            connection,
+            level_ns: None,
+            seen: Occurred::Before,
+            held: connection % 4 != 3,
+        };
+        let kept = |most| {
+            let Evidence { rows, more } = Evidence::of((0..8).map(judged).collect(), most);
+            let rows: Vec<u32> = rows.iter().map(|row| row.connection).collect();
+            (rows, more)
+        };
+        assert_eq!(kept(8), ((0..8).collect(), 0));
+        assert_eq!(kept(3), (vec![0, 3, 7], 5));
+        assert_eq!(kept(1), (vec![3], 7));
+        assert_eq!(kept(0), (vec![], 8));
     }
 
     #[test]

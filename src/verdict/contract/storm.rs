@@ -58,6 +58,7 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
         times: Times::of(back.into_iter().flatten().collect()),
         passed,
         why: said.join("; "),
+        judged: Vec::new(),
     }
 }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, Finding};
-use super::result::{Bounds, Times, promised};
+use super::result::{Bounds, Judged, Occurred, Times, promised};
 
-use crate::measure::EndedBy;
-use crate::units::{Nanos, human_ns};
+use crate::measure::{ConnectionRecord, EndedBy};
+use crate::units::{Nanos, Timestamp, human_ns};
 
 /// The quantile of the normal distribution at 97.5 %.
 const Z: f64 = 1.959_964;
@@ -25,7 +25,21 @@ pub(super) fn judge(case: &Case<'_>, bounds: Bounds) -> Finding {
     let levels = levels(case);
     let n: u64 = levels.iter().map(|level| level.all).sum();
     let asked = n as usize;
-    found(bounds, &levels, n).without_unasked(asked, case.records.len() - asked)
+    let finding = Finding {
+        judged: asked_records(case).map(judged).collect(),
+        ..found(bounds, &levels, n)
+    };
+    finding.without_unasked(asked, case.records.len() - asked)
+}
+
+/// Whether a connection was cut off. A single one neither keeps nor breaks the promise.
+fn judged(record: &ConnectionRecord) -> Judged {
+    let lived = |until: Timestamp| until.saturating_since(record.opened_ns);
+    let seen = match record.ended_by {
+        EndedBy::Server => Occurred::After(lived(record.decided_ns().unwrap_or(record.ended_ns))),
+        _ => Occurred::NotIn(lived(record.ended_ns)),
+    };
+    Judged::of(record, seen, true)
 }
 
 fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
@@ -70,19 +84,25 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
         }),
         passed,
         why,
+        judged: Vec::new(),
     }
 }
 
-/// Groups the connections by delay. Leaves out clients that received no ping, because they sent no pong.
+/// The records of clients with a delay. Leaves out those that received no ping, because they sent no pong.
+fn asked_records<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a ConnectionRecord> {
+    let records = case.records.iter().copied();
+    let is_asked = |record: &&ConnectionRecord| {
+        let got_ping = !record.pings_ns.is_empty() || record.unanswered_ping_ns.is_some();
+        record.level_ns.is_some() && got_ping
+    };
+    records.filter(is_asked)
+}
+
+/// Groups the connections by delay.
 fn levels(case: &Case<'_>) -> Vec<Level> {
     let mut levels: BTreeMap<Nanos, Level> = BTreeMap::new();
-    for record in &case.records {
-        let Some(delay) = record.level_ns else {
-            continue;
-        };
-        if record.pings_ns.is_empty() && record.unanswered_ping_ns.is_none() {
-            continue;
-        }
+    for record in asked_records(case) {
+        let delay = record.level_ns.unwrap_or_default();
         let level = levels.entry(delay).or_default();
         level.delay = delay;
         level.all += 1;

@@ -16,7 +16,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
         match (begin(case, record), record.tcp_end_ns) {
             (None, _) if is_reconnect(record) && record.ended_by == EndedBy::Plan => {}
             (None, _) => undecided += 1,
-            (Some(begin), Some(end)) => moments.push(after(begin, end, record)),
+            (Some(begin), Some(end)) => moments.push((*record, after(begin, end, record))),
             (Some(begin), None) => open.push(record.ended_ns.saturating_since(begin)),
         }
     }

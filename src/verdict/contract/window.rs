@@ -3,7 +3,7 @@
 //! so.
 
 use super::case::{Case, Finding, is_reconnect, of, watched_until};
-use super::result::{Bounds, Times, promised};
+use super::result::{Bounds, Judged, Occurred, Times, promised};
 use crate::measure::ConnectionRecord;
 use crate::scenario::{Origin, Span};
 use crate::units::{Nanos, Timestamp, human_ns};
@@ -67,6 +67,43 @@ pub(super) enum Occurrence {
     CutShort,
 }
 
+/// What was seen of one connection, with its record.
+pub(super) type Of<'a, T> = (&'a ConnectionRecord, T);
+
+impl Judged {
+    /// What was seen of the connection with this record.
+    pub(super) fn of(record: &ConnectionRecord, seen: Occurred, held: bool) -> Self {
+        Self {
+            connection: record.connection,
+            level_ns: record.level_ns,
+            seen,
+            held,
+        }
+    }
+}
+
+impl Bounds {
+    /// Whether a time is not certainly outside.
+    fn allow(self, at: &Moment<Nanos>) -> bool {
+        let is_late = self
+            .hi_ns
+            .is_some_and(|hi| at.at.saturating_sub(at.sooner) > hi);
+        at.at + at.later >= self.lo_ns && !is_late
+    }
+}
+
+/// One row of evidence where something had to happen within these bounds.
+fn judged(bounds: Bounds, (record, seen): &Of<'_, Occurrence>) -> Judged {
+    let (seen, held) = match seen {
+        Occurrence::After(at) => (Occurred::After(at.at), bounds.allow(at)),
+        Occurrence::Before => (Occurred::Before, false),
+        Occurrence::NotIn(watched) => (Occurred::NotIn(*watched), false),
+        Occurrence::NoOrigin => (Occurred::NoOrigin, false),
+        Occurrence::CutShort => (Occurred::CutShort, true),
+    };
+    Judged::of(record, seen, held)
+}
+
 /// Looks for an event in a record that is promised at most `hi` after the contract's origin.
 pub(super) fn look(
     case: &Case<'_>,
@@ -93,7 +130,8 @@ pub(super) fn look(
 }
 
 /// Judges what was seen against a window whose times begin at `from`.
-pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Occurrence]) -> Finding {
+pub(super) fn judge(bounds: Bounds, from: Origin, all_seen: &[Of<'_, Occurrence>]) -> Finding {
+    let seen: Vec<Occurrence> = all_seen.iter().map(|(_, seen)| *seen).collect();
     let after = |seen: &Occurrence| match seen {
         Occurrence::After(at) => Some(*at),
         _ => None,
@@ -106,7 +144,7 @@ pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Occurrence]) -> Findin
     if before > 0 {
         broken.push(format!("{} {}", of(before, all), before_origin(from)));
     }
-    broken.extend(not_seen(bounds, seen, all));
+    broken.extend(not_seen(bounds, &seen, all));
     let without = count(Occurrence::NoOrigin);
     if without > 0 {
         broken.push(format!("{} {}", of(without, all), no_origin(from)));
@@ -123,34 +161,41 @@ pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Occurrence]) -> Findin
         times: Times::of(moments.iter().map(|at| at.at).collect()),
         passed,
         why: said.join("; "),
+        judged: all_seen.iter().map(|one| judged(bounds, one)).collect(),
     }
 }
 
 /// As [`judge`], for times with another origin than the contract's, all of which were seen.
-pub(super) fn judge_times(bounds: Bounds, moments: &[Moment<Nanos>]) -> Finding {
-    let broken = outside(bounds, moments, moments.len());
+pub(super) fn judge_times(bounds: Bounds, seen: &[Of<'_, Moment<Nanos>>]) -> Finding {
+    let moments: Vec<Moment<Nanos>> = seen.iter().map(|(_, at)| *at).collect();
+    let broken = outside(bounds, &moments, moments.len());
     let passed = broken.is_empty();
     let mut said = broken;
-    said.extend(passed.then(|| close_calls(bounds, moments)).flatten());
+    said.extend(passed.then(|| close_calls(bounds, &moments)).flatten());
+    let judged = seen.iter();
+    let judged =
+        judged.map(|(record, at)| Judged::of(record, Occurred::After(at.at), bounds.allow(at)));
     Finding {
         n: moments.len() as u64,
         times: Times::of(moments.iter().map(|at| at.at).collect()),
         passed,
         why: said.join("; "),
+        judged: judged.collect(),
     }
 }
 
 /// As [`judge_times`], where `never` were not seen, which breaks the promise: `what` says what those did not do.
 pub(super) fn judge_all(
     bounds: Bounds,
-    moments: &[Moment<Nanos>],
-    never: usize,
+    moments: &[Of<'_, Moment<Nanos>>],
+    never: Vec<Judged>,
     what: &str,
 ) -> Finding {
     let mut finding = judge_times(bounds, moments);
-    if never > 0 {
-        let all = moments.len() + never;
-        let part = format!("{} {what}", of(never, all));
+    if !never.is_empty() {
+        let all = moments.len() + never.len();
+        let part = format!("{} {what}", of(never.len(), all));
+        finding.judged.extend(never);
         finding.why = match finding.why.as_str() {
             "" => part,
             why => format!("{why}; {part}"),

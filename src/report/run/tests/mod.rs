@@ -28,7 +28,9 @@ fn everything(run: &Run) -> Vec<String> {
         written(&|out| report::timeline_csv(run, out).unwrap()),
         written(&|out| report::connections_csv(run, out).unwrap()),
         written(&|out| report::contracts_csv(run, out).unwrap()),
+        written(&|out| report::judged_csv(run, out).unwrap()),
         written(&|out| report::intervals_jsonl(run, out).unwrap()),
+        written(&|out| report::html(run, out).unwrap()),
         written(&|out| report::junit(run, out).unwrap()),
         written(&|out| report::markdown(run, out).unwrap()),
         written(&|out| report::github(run, Some("a.toml"), out).unwrap()),
@@ -57,6 +59,21 @@ fn read_beside(bytes: &[u8], intervals: Option<&str>) -> Result<Run, ReadError> 
     Run::read(folder.path())
 }
 
+/// Stores all of a run, with this `judged.csv`, and reads it back.
+fn stored_and_read(run: &Run, judged: &str) -> Result<Run, ReadError> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("run.json"), stored(run)).unwrap();
+    fs::write(folder.path().join("intervals.jsonl"), intervals(run)).unwrap();
+    fs::write(folder.path().join("judged.csv"), judged).unwrap();
+    Run::read(folder.path())
+}
+
+fn judged(run: &Run) -> String {
+    let mut bytes = Vec::new();
+    report::judged_csv(run, &mut bytes).unwrap();
+    String::from_utf8(bytes).expect("text")
+}
+
 fn intervals(run: &Run) -> String {
     let mut bytes = Vec::new();
     report::intervals_jsonl(run, &mut bytes).unwrap();
@@ -73,7 +90,7 @@ proptest! {
     #[test]
     fn what_is_read_back_shows_the_same(seed: u64) {
         let run = made_up(seed);
-        let again = read_beside(&stored(&run), Some(&intervals(&run))).unwrap();
+        let again = stored_and_read(&run, &judged(&run)).unwrap();
         prop_assert_eq!(&again, &run);
         prop_assert_eq!(everything(&again), everything(&run));
     }
@@ -104,6 +121,50 @@ fn with_intervals() -> Run {
     let runs = (0..).map(made_up);
     let mut runs = runs.filter(|run| run.summary.intervals.len() > 1);
     runs.next().expect("some have intervals")
+}
+
+#[test]
+fn broken_rows_of_judged_connections_say_which_line_is_wrong() {
+    let runs = (0..).map(made_up);
+    let has_rows = |run: &Run| {
+        run.verdict
+            .contracts
+            .iter()
+            .any(|one| one.evidence.rows.len() > 1)
+    };
+    let run = runs.into_iter().find(has_rows).expect("some have rows");
+    let text = judged(&run);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len();
+    let joined = |lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    for (broken, line, why) in [
+        (joined(&lines[..last - 1]), last as u64, "it is missing"),
+        (
+            format!("{text}{}\n", lines[1]),
+            last as u64 + 1,
+            "not the row that was written there",
+        ),
+        (
+            text.replacen(",true\n", ",perhaps\n", 1),
+            0,
+            "was not `true` or `false`",
+        ),
+    ] {
+        let Err(error) = stored_and_read(&run, &broken) else {
+            panic!("read {broken}");
+        };
+        let is_there = |at: u64| line == 0 || at == line;
+        assert!(
+            matches!(&error, ReadError::Judged { line, .. } if is_there(*line)),
+            "{error}"
+        );
+        assert!(error.to_string().contains(why), "{error}");
+    }
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn the_most_that_is_kept_can_be_read_back() {
     const ROWS: u32 = 100;
     let mut run = made_up(1);
     run.summary.intervals.clear();
+    run.verdict.contracts.clear();
     run.summary.records = ConnectionRecords::default();
     run.summary.endings = Endings::default();
     let without = stored(&run).len();

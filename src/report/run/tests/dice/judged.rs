@@ -6,7 +6,7 @@ use super::super::super::*;
 use super::Dice;
 use crate::metric::Unit;
 use crate::scenario::{Activity, End, Origin, PromiseKind};
-use crate::verdict::{Bounds, Measure, Observed, Times};
+use crate::verdict::{Bounds, Evidence, Judged, Measure, Observed, Occurred, Times};
 
 impl Dice {
     pub(super) fn verdict(&mut self) -> Judgement {
@@ -93,6 +93,26 @@ impl Dice {
             passed: self.yes(),
             doubted: self.yes(),
             why: self.text(),
+            evidence: Evidence {
+                rows: self.some(4, Self::judged),
+                more: self.count(),
+            },
+        }
+    }
+
+    fn judged(&mut self) -> Judged {
+        let time = self.length();
+        Judged {
+            connection: self.count() as u32,
+            level_ns: self.maybe(Self::length),
+            seen: self.of(&[
+                Occurred::After(time),
+                Occurred::Before,
+                Occurred::NotIn(time),
+                Occurred::NoOrigin,
+                Occurred::CutShort,
+            ]),
+            held: self.yes(),
         }
     }
 
