@@ -69,7 +69,7 @@ impl Course {
     /// `None`: the run has no intervals.
     pub(super) fn of(run: &Run) -> Option<Self> {
         let intervals = &run.summary.intervals;
-        let (first, last) = (intervals.first()?, intervals.last()?);
+        let last = intervals.last()?;
         let second = Interval::SECOND;
         let width = intervals
             .iter()
@@ -87,7 +87,6 @@ impl Course {
         for group in intervals.chunk_by(|one, next| place(one) == place(next)) {
             steps[place(&group[0])] = Some(Step::of(run, group, &messages));
         }
-        debug_assert!(first.from <= last.to);
         Some(Self {
             step: step as f64,
             to: seconds as f64,
@@ -146,14 +145,11 @@ impl Step {
     /// Merges what belongs to one step. Times and counts are those of healthy cohorts.
     fn of(run: &Run, group: &[Interval<Encoded>], messages: &[String]) -> Self {
         let cohorts = &run.scenario.cohorts;
-        let healthy = |interval: &'_ Interval<Encoded>| {
-            let parts = interval.cohorts.iter().zip(cohorts);
-            let parts = parts.filter(|(_, cohort)| cohort.is_healthy());
-            parts
-                .map(|(part, _)| part.clone())
-                .collect::<Vec<Part<Encoded>>>()
-        };
-        let parts: Vec<Part<Encoded>> = group.iter().flat_map(healthy).collect();
+        let parts = group
+            .iter()
+            .flat_map(|interval| interval.cohorts.iter().zip(cohorts));
+        let healthy = parts.filter(|(_, cohort)| cohort.is_healthy());
+        let parts: Vec<&Part<Encoded>> = healthy.map(|(part, _)| part).collect();
         let times = |name: &str| {
             let mut all = Histogram::new();
             let times = parts
@@ -180,8 +176,8 @@ impl Step {
             .filter_map(|own| own.cpu)
             .reduce(|one, other| one + other);
         let count = |counter: &Counter| {
-            let all = parts.iter().map(|part| part.count(*counter)).sum();
-            (counter.name(), all)
+            let each = parts.iter().map(|part| part.count(*counter));
+            (counter.name(), each.fold(0, u64::saturating_add))
         };
         Self {
             seconds,

@@ -114,7 +114,8 @@ impl<'a> OverTime<'a> {
         let columns = self.course.each(|step| step.heat.clone());
         let columns: Vec<Vec<(u64, u64)>> =
             columns.into_iter().map(Option::unwrap_or_default).collect();
-        let samples: u64 = columns.iter().flatten().map(|(_, count)| count).sum();
+        let samples = columns.iter().flatten().map(|(_, count)| *count);
+        let samples = samples.fold(0, u64::saturating_add);
         if samples == 0 {
             return;
         }
@@ -141,7 +142,7 @@ impl<'a> OverTime<'a> {
     /// Messages per second, and those that went wrong; nothing if there were none.
     pub(super) fn messages(&mut self) {
         self.rates(
-            ("messages", "Messages", "/s"),
+            ("messages", "Messages"),
             160,
             [
                 (Counter::MessagesSent, "sent"),
@@ -158,7 +159,7 @@ impl<'a> OverTime<'a> {
     /// Pings and pongs per second, and those that went wrong; nothing if there were none.
     pub(super) fn pings(&mut self) {
         self.rates(
-            ("pings", "Pings and pongs", "/s"),
+            ("pings", "Pings and pongs"),
             150,
             [
                 (Counter::PingsSent, "pings"),
@@ -174,7 +175,7 @@ impl<'a> OverTime<'a> {
 
     fn rates(
         &mut self,
-        (id, title, _unit): (&str, &str, &str),
+        (id, title): (&str, &str),
         height: u32,
         lines: [(Counter, &str); 2],
         bars: &[(Counter, &str, Colour)],
@@ -189,7 +190,9 @@ impl<'a> OverTime<'a> {
             return;
         }
         let wrong: Vec<(&str, u64)> = (bars.iter().zip(&counts))
-            .map(|((_, name, _), counts)| (*name, counts.iter().sum()))
+            .map(|((_, name, _), counts)| {
+                (*name, counts.iter().copied().fold(0, u64::saturating_add))
+            })
             .collect();
         let sentence = captions::rates(self.time, lines.map(|(_, name)| name), &values, &wrong);
         let styles = [(Colour::P90, Stroke::Filled), (Colour::P50, Stroke::Dashed)];
