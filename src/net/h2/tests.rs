@@ -236,7 +236,8 @@ async fn lost(socket: &mut WebSocket) -> Lost {
 
 /// Runs a test on one thread, as a worker does.
 async fn alone(test: impl Future<Output = ()>) {
-    LocalSet::new().run_until(test).await;
+    let limited = timeout(LIMIT, test);
+    LocalSet::new().run_until(limited).await.expect("in time");
 }
 
 #[tokio::test]
