@@ -11,7 +11,7 @@ use crate::verdict::Exit;
 /// Show a stored run again, or write it in another format.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of a report, or the run.json in it
+    /// The folder of a report, or the run.json or report.html in it
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// Write the page, as it is beside a fresh run

@@ -483,6 +483,14 @@ fn a_stored_run_is_shown_again_and_written_in_other_formats() {
     }
     let hlog = fs::read_to_string(hlog).unwrap();
     assert!(hlog.contains("Tag=latency.echo/main,"), "{hlog}");
+
+    // The page alone holds the run, wherever it was copied to.
+    let place = tempfile::tempdir().unwrap();
+    fs::copy(report.join("report.html"), place.path().join("kept.html")).unwrap();
+    let line = ["report", "kept.html", "--junit", "c.xml"];
+    let kept = Running::call(place, &line, &[]).end();
+    assert_eq!(kept.code, 3, "{}", kept.stderr);
+    assert_eq!(read(&kept.folder().join("c.xml")), read(xml.as_ref()));
     drop(ended);
 }
 
@@ -505,6 +513,12 @@ fn what_is_no_stored_run_is_refused() {
         assert_eq!(ended.code, 2);
         assert!(ended.stderr.contains(told), "{}", ended.stderr);
     }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.html"), "<!doctype html><p>hello</p>").unwrap();
+    let ended = Running::call(folder, &["report", "a.html"], &[]).end();
+    assert_eq!(ended.code, 2);
+    let told = "failed to read a.html: it is no run of wsbench\nhint: ";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
     let ended = Running::call(tempfile::tempdir().unwrap(), &["report", "nowhere"], &[]).end();
     assert_eq!(ended.code, 2);
     assert!(

@@ -10,10 +10,6 @@ mod tables;
 use std::io::{self, Write};
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use self::course::Course;
 use self::figures::{Figure, OverTime, Spark};
@@ -21,13 +17,11 @@ use self::judged::{GateRow, Promised};
 use self::tables::{Ending, EndsRow, TimesRow};
 use super::headline::Headline;
 use super::picture::{Json, Readings, SAVE, SCRIPT, STYLE, Svg};
-use super::run::{self, Run};
+use super::run::{Run, copy};
 use super::words::{sentence, span, symbol, word};
 use crate::units::{counted, human_count, human_ns, visible};
 use crate::verdict::Exit;
 
-/// A longer copy of `run.json`, in base64, is left out of the page.
-const MAX_COPY: usize = 120 << 10;
 /// The most doubts and warnings.
 const NOTES: usize = 100;
 
@@ -68,7 +62,7 @@ struct Page<'a> {
     generator: Vec<Figure>,
     environment: Vec<(&'static str, String)>,
     readings: Option<Json>,
-    /// `run.json` as gzip in base64.
+    /// The element with the copy of `run.json`.
     copy: Option<String>,
 }
 
@@ -155,7 +149,7 @@ impl<'a> Page<'a> {
             generator,
             environment: environment(run),
             readings: readings.map(Readings::finish),
-            copy: copy(run)?,
+            copy: copy::element(run)?,
         })
     }
 
@@ -271,15 +265,6 @@ fn environment(run: &Run) -> Vec<(&'static str, String)> {
         ("scenario, sha256", run.scenario.sha256.clone()),
     ];
     all.map(|(name, value)| (name, visible(&value))).into()
-}
-
-/// `run.json` as gzip in base64; `None` if it is too long for the page.
-fn copy(run: &Run) -> io::Result<Option<String>> {
-    let mut zipped = GzEncoder::new(Vec::new(), Compression::best());
-    run::write(run, &mut zipped)?;
-    let zipped = zipped.finish()?;
-    let fits = zipped.len() <= MAX_COPY / 4 * 3;
-    Ok(fits.then(|| BASE64.encode(zipped)))
 }
 
 /// A text of several lines.

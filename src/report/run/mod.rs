@@ -1,6 +1,7 @@
 //! One finished run as data: all that files and the terminal summary show of it, and what `run.json` holds. Owns
 //! everything, and knows nothing of the scenario's model, so that a run that is read back shows the same.
 
+pub(super) mod copy;
 mod document;
 mod judged;
 mod metrics;

@@ -1,4 +1,4 @@
-//! Reads a run back: `run.json`, and `intervals.jsonl` beside it.
+//! Reads a run back: `run.json`, or the copy of it inside of a page, and the files beside it.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::copy::{self, BrokenCopy, Page};
 use super::{Run, SCHEMA_VERSION};
 use crate::report::{intervals_jsonl, judged_csv};
 
@@ -23,15 +24,17 @@ pub enum ReadError {
     /// It is longer than a run can be.
     #[error(
         "read {}: it has more than {} MiB, which no run has",
-        .path.display(), Run::MAX_BYTES >> 20
+        .path.display(), most >> 20
     )]
     TooLong {
         /// The file.
         path: PathBuf,
+        /// The longest that is read, in bytes.
+        most: u64,
     },
     /// It was not written by wsbench.
     #[error(
-        "read {}: it is no run of wsbench\nhint: name the `run.json` in the folder of a report",
+        "read {}: it is no run of wsbench\nhint: name the folder of a report, or the `run.json` or `report.html` in it",
         .path.display()
     )]
     Foreign {
@@ -56,6 +59,26 @@ pub enum ReadError {
         path: PathBuf,
         /// What is wrong, and where.
         source: serde_json::Error,
+    },
+    /// It is a page that holds no copy of its run.
+    #[error(
+        "read {}: its run was too long for a copy inside of this page\nhint: name the `run.json` beside it",
+        .path.display()
+    )]
+    WithoutCopy {
+        /// The page.
+        path: PathBuf,
+    },
+    /// The copy of the run inside of a page is broken.
+    #[error(
+        "read {}: the copy of the run inside of this page is broken: {broken}\nhint: name the `run.json` beside it",
+        .path.display()
+    )]
+    Copy {
+        /// The page.
+        path: PathBuf,
+        /// What is wrong with the copy.
+        broken: BrokenCopy,
     },
     /// The file of its intervals is broken.
     #[error(
@@ -84,6 +107,9 @@ pub enum ReadError {
         broken: judged_csv::Broken,
     },
 }
+
+/// So many bytes tell whether a file is a page.
+const START: u64 = 256;
 
 /// The part that says whether the rest can be understood.
 #[derive(Deserialize)]
@@ -118,8 +144,8 @@ impl Run {
     /// The longest file that [`Self::read`] reads, in bytes: more than the limits of a run allow.
     pub const MAX_BYTES: u64 = 1 << 30;
 
-    /// Reads a run from its folder, or from the `run.json` in it. All that is made from it is the same as from the run
-    /// itself. It has no intervals where `intervals.jsonl` is not beside it.
+    /// Reads a run from its folder, or from the `run.json` or the page in it. All that is made from it is the same as from
+    /// the run itself. It has no intervals where `intervals.jsonl` is not beside it.
     ///
     /// # Errors
     /// When a file cannot be read, is no run of wsbench, has another version, or is broken.
@@ -128,13 +154,7 @@ impl Run {
             return Self::read(&path.join("run.json"));
         }
         let named = || path.to_owned();
-        let bytes = bytes(path).map_err(|source| ReadError::System {
-            path: named(),
-            source,
-        })?;
-        if bytes.len() as u64 > Self::MAX_BYTES {
-            return Err(ReadError::TooLong { path: named() });
-        }
+        let bytes = document(path)?;
         let head = serde_json::from_slice::<DocumentHead>(&bytes);
         match &head {
             Ok(head) if head.tool.name != env!("CARGO_PKG_NAME") => {
@@ -202,12 +222,43 @@ fn beside(path: &Path, parts: usize) -> io::Result<Option<impl io::Read + use<>>
     }
 }
 
-/// Reads at most one byte more than a run may have.
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads the document of a run: from its own file, or from the copy inside of a page.
+fn document(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let named = || path.to_owned();
+    let system = |source| ReadError::System {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(system)?;
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    file.take(Run::MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let start = file.by_ref().take(START).read_to_end(&mut bytes);
+    start.map_err(system)?;
+    let is_page = copy::is_page(&bytes);
+    let most = if is_page {
+        copy::MAX_PAGE
+    } else {
+        Run::MAX_BYTES
+    };
+    let rest = file.take(most + 1 - START).read_to_end(&mut bytes);
+    rest.map_err(system)?;
+    if bytes.len() as u64 > most {
+        return Err(ReadError::TooLong {
+            path: named(),
+            most,
+        });
+    }
+    if !is_page {
+        return Ok(bytes);
+    }
+    match copy::unpack(&bytes) {
+        Ok(Page::Document(document)) => Ok(document),
+        Ok(Page::WithoutCopy) => Err(ReadError::WithoutCopy { path: named() }),
+        Ok(Page::Foreign) => Err(ReadError::Foreign { path: named() }),
+        Err(broken) => Err(ReadError::Copy {
+            path: named(),
+            broken,
+        }),
+    }
 }
 
 /// Whether a document that cannot be parsed begins as a run does.

@@ -1,6 +1,7 @@
 //! Any run, stored and read back, gives the same bytes in every form; what cannot be read says why.
 
 mod dice;
+mod page;
 mod size;
 
 use std::fs;
