@@ -23,12 +23,14 @@
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
+//! | [`compare`] | sessions of runs, their differences and how sure those are; baselines | knows a clock, a socket or a file |
 //! | [`cli`] | composes all of it; prints | holds logic |
 //!
 //! The library is there for the program, its tests and its benchmarks: it makes no promise of stability.
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod compare;
 pub mod engine;
 pub mod frame;
 #[cfg(any(test, fuzzing))]

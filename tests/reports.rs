@@ -5,6 +5,8 @@
 mod fixture;
 #[path = "reports/promises.rs"]
 mod promises;
+#[path = "reports/sessions.rs"]
+mod sessions;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -64,6 +64,12 @@ const WALLS: &[(&str, &[&str])] = &[
             "units", "metric", "plan", "scenario", "measure", "server", "probe", "verdict",
         ],
     ),
+    (
+        "compare",
+        &[
+            "units", "metric", "scenario", "measure", "verdict", "report",
+        ],
+    ),
 ];
 
 /// The parts that may import everything.
@@ -249,6 +255,18 @@ fn only_the_command_line_prints_and_exits() {
     assert_none(
         below.flat_map(|s| lines_with(&s, WORDS)).collect(),
         "only `src/cli` and `src/main.rs` print, exit and read the environment:",
+    );
+}
+
+/// What is compared is the same whenever, and wherever, one looks.
+#[test]
+fn comparing_knows_no_clock_no_socket_and_no_file() {
+    const WORDS: &[&str] = &["std::time", "std::net", "std::fs", "SystemTime", "Instant"];
+    let pure = sources("src/compare").into_iter();
+    let pure = pure.filter(|source| !source.path.contains("test"));
+    assert_none(
+        pure.flat_map(|s| lines_with(&s, WORDS)).collect(),
+        "`src/compare` is pure:",
     );
 }
 

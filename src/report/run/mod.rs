@@ -195,7 +195,7 @@ pub struct DoubtNote {
 
 impl Run {
     /// The numbers as gates look at them.
-    pub(super) fn view(&self) -> View<'_> {
+    pub fn view(&self) -> View<'_> {
         let groups = self.scenario.cohorts.iter().map(|cohort| GateCohort {
             name: &cohort.name,
             is_healthy: cohort.is_healthy(),
