@@ -9,7 +9,7 @@ use crate::engine::{EngineError, LimitError};
 use crate::host::{HostError, NamespaceError};
 use crate::net::ResolveError;
 use crate::relay::RelayError;
-use crate::report::{OutputError, ReadError};
+use crate::report::{LabelsError, OutputError, ReadError};
 use crate::scenario::{Problems, Secrets};
 use crate::server::SpawnError;
 use crate::verdict::Exit;
@@ -68,6 +68,9 @@ pub(super) enum CliError {
     /// The server to probe could not be reached; explained in words.
     #[error("{0}")]
     NoConnection(String),
+    /// The labels of the command line do not go together.
+    #[error(transparent)]
+    Labels(#[from] LabelsError),
     /// A stored run cannot be read.
     #[error(transparent)]
     Stored(#[from] ReadError),
@@ -162,6 +165,7 @@ impl CliError {
             | Self::NothingToProbe
             | Self::NoFolder(_)
             | Self::Write { .. }
+            | Self::Labels(_)
             | Self::Stored(_)
             | Self::Output(_)
             | Self::Embedded(_)

@@ -22,7 +22,7 @@ use crate::host::{self, Throttled};
 use crate::measure::Echoes;
 use crate::net;
 use crate::plan::Plan;
-use crate::report::{self, Host, Options, OutputSet, Parts, Run};
+use crate::report::{self, Host, Label, Labels, LabelsError, Options, OutputSet, Parts, Run};
 use crate::scenario::Scenario;
 use crate::time;
 use crate::units::counted;
@@ -63,6 +63,9 @@ pub(super) struct Args {
     /// Print run.json instead of the summary
     #[arg(long)]
     json: bool,
+    /// Put this into the report and on exported metrics, like commit=abc123; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    label: Vec<Label>,
     #[command(flatten)]
     formats: Formats,
 }
@@ -80,6 +83,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
+    let labels = labels(args, loaded)?;
     let started_at = SystemTime::now();
     let mut plan = Plan::new(loaded.scenario.clone(), args.seed, start::nonce(started_at));
     plan.keeps_echoes = args.messages.is_some();
@@ -122,7 +126,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         scenario: &loaded.scenario,
         scenario_text: &loaded.text,
         scenario_file: loaded.file.clone(),
-        options: options(args, loaded),
+        options: options(args, loaded, labels),
         host: Host::detect(),
         started_at,
         facts,
@@ -281,10 +285,19 @@ fn not_of_report(path: &Path, output: &OutputSet) -> Result<(), CliError> {
     Err(CliError::WriteOver { path, what })
 }
 
-fn options(args: &Args, loaded: &Loaded) -> Options {
+/// The labels, without secrets.
+fn labels(args: &Args, loaded: &Loaded) -> Result<Labels, LabelsError> {
+    let secrets = &loaded.scenario.secrets;
+    let masked = |label: &Label| Label::new(label.key(), &secrets.mask(label.value()));
+    let masked = args.label.iter().map(masked);
+    Labels::of(masked.collect::<Result<Vec<_>, _>>()?)
+}
+
+fn options(args: &Args, loaded: &Loaded, labels: Labels) -> Options {
     Options {
         seed: args.seed,
         overrides: loaded.overrides.clone(),
+        labels,
     }
 }
 

@@ -51,8 +51,10 @@ fn properties(run: &Run) -> Vec<Property> {
         ("overrides", &overrides),
         ("scenario.sha256", &run.scenario.sha256),
     ];
-    all.map(|(name, value)| Property::new(name, xml(value)))
-        .into()
+    let labels = run.options.labels.iter();
+    let labels = labels.map(|(key, value)| Property::new(format!("label.{key}"), xml(value)));
+    let all = all.map(|(name, value)| Property::new(name, xml(value)));
+    all.into_iter().chain(labels).collect()
 }
 
 /// The test of a suite, with the time it took: consumers drop tests without a class or a time.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::headline::Headline;
 use super::run::Run;
 use super::times::names;
-use super::words::{expected, seen, sentence, symbol, word};
+use super::words::{began, expected, seen, sentence, symbol, word};
 use crate::measure::{Encoded, Histogram, Interval, Phase};
 use crate::units::{counted, cut, human_count, human_ns, visible};
 use crate::verdict::{View, samples_for};
@@ -197,14 +197,15 @@ impl Text {
     }
 
     fn footer(&mut self, run: &Run) {
-        let host = &run.host;
+        let (host, labels) = (&run.host, &run.options.labels);
         let cpus = host.cpus.map(|cpus| counted(cpus as u64, "core"));
         let parts = [
             Some(format!("wsbench {}", run.tool.version)),
             cpus,
             host.cpu_model.clone(),
             Some(host.os.clone()),
-            Some(format!("began {}", run.started_at)),
+            Some(format!("began {}", began(run))),
+            (!labels.is_empty()).then(|| labels.shown()),
         ];
         let parts: Vec<String> = parts
             .into_iter()

@@ -40,8 +40,8 @@ pub use junit::write as junit;
 pub use markdown::write as markdown;
 pub use output::{OutputError, OutputSet, io_error};
 pub use run::{
-    CohortRecord, DoubtNote, Judgement, Note, Options, Parts, ReadError, Run, SCHEMA_VERSION,
-    ScenarioRecord, StageRecord, Tool, write as run_json,
+    CohortRecord, DoubtNote, Judgement, Label, LabelError, Labels, LabelsError, Note, Options,
+    Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, write as run_json,
 };
 pub use summary_csv::write as summary_csv;
 pub use terminal::{Live, Style, failures, text};

@@ -5,8 +5,14 @@ use std::time::Duration;
 use super::run::{Judgement, Run};
 use crate::measure::Phase;
 use crate::scenario::{Origin, PromiseKind};
-use crate::units::{counted, format_duration, human_ns, were};
+use crate::units::{counted, format_duration, human_ns, visible, were};
 use crate::verdict::{ContractResult, Exit, GateResult, Outcome};
+
+/// The time of the first dial to the second, for people: `2026-11-23T20:15:00Z`.
+pub(super) fn began(run: &Run) -> String {
+    let to_second = run.started_at.split(['.', 'Z']).next();
+    visible(to_second.unwrap_or_default()) + "Z"
+}
 
 /// The verdict in one word, which stands beside its [`symbol`].
 pub(super) fn word(exit: Exit) -> &'static str {

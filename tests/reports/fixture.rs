@@ -7,7 +7,7 @@ use wsbench::measure::{
     Cells, Collector, Ending, Layout, Open, Phase, Sample, Shard, State, Summary, TcpView, Window,
 };
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
-use wsbench::report::{Host, Options, Parts, Run};
+use wsbench::report::{Host, Labels, Options, Parts, Run};
 use wsbench::scenario::{
     Access, AliveOn, Ask, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
     OnDead, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
@@ -37,6 +37,10 @@ impl Case {
             options: Options {
                 seed: 7,
                 overrides: vec!["--connections 100".to_owned()],
+                labels: Labels::of(
+                    ["commit=abc123", "branch=main"].map(|text| text.parse().unwrap()),
+                )
+                .unwrap(),
             },
             host: Host {
                 os: "linux".to_owned(),
@@ -45,7 +49,7 @@ impl Case {
                 cpus: Some(2),
                 cpu_model: None,
             },
-            started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_900),
+            started_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_464_900_250),
             facts,
             summary,
             verdict,

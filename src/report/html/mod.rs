@@ -18,7 +18,7 @@ use self::tables::{Ending, EndsRow, TimesRow};
 use super::headline::Headline;
 use super::picture::{Json, Readings, SAVE, SCRIPT, STYLE, Svg};
 use super::run::{Run, copy};
-use super::words::{sentence, span, symbol, word};
+use super::words::{began, sentence, span, symbol, word};
 use crate::units::{counted, human_count, human_ns, visible};
 use crate::verdict::Exit;
 
@@ -44,6 +44,7 @@ struct Page<'a> {
     name: String,
     description: String,
     target: String,
+    began: String,
     scenario: String,
     ran: String,
     measured: String,
@@ -131,6 +132,7 @@ impl<'a> Page<'a> {
             name: visible(&run.scenario.name),
             description: visible(&run.scenario.description),
             target: visible(&run.scenario.target),
+            began: began(run),
             scenario: lines(&run.scenario.text),
             ran: span(run.summary.seconds),
             measured: span(run.summary.measured_seconds),
@@ -260,11 +262,13 @@ fn environment(run: &Run) -> Vec<(&'static str, String)> {
             format!("{}, {}", run.options.seed, run.facts.workers),
         ),
         ("changed on the command line", changed),
+        ("labels", run.options.labels.shown()),
         ("machine", machine),
         ("system", system.join(" ")),
         ("scenario, sha256", run.scenario.sha256.clone()),
     ];
-    all.map(|(name, value)| (name, visible(&value))).into()
+    let known = all.into_iter().filter(|(_, value)| !value.is_empty());
+    known.map(|(name, value)| (name, visible(&value))).collect()
 }
 
 /// A text of several lines.

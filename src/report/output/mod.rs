@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use self::folder::Lock;
 use self::part::PartFile;
-use super::run::{self, Run, utc};
+use super::run::{self, Run};
 use super::{
     connections_csv, contracts_csv, histogram_csv, html, intervals_jsonl, judged_csv, summary_csv,
     timeline_csv,
@@ -179,7 +179,8 @@ impl OutputSet {
         started_at: SystemTime,
     ) -> Result<Self, OutputError> {
         let of_scenario = root.join(&scenario.name);
-        let time = utc(started_at).replace(['-', ':'], "");
+        let time = humantime::format_rfc3339_seconds(started_at.max(SystemTime::UNIX_EPOCH));
+        let time = time.to_string().replace(['-', ':'], "");
         let mut made = folder::make(&of_scenario)?;
         let folder = match folder::make_fresh(&of_scenario, &time) {
             Ok(folder) => folder,

@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::surroundings::StoredSurroundings;
-use super::{DoubtNote, Judgement, Note, Options, Run, ScenarioRecord, Tool};
+use super::{DoubtNote, Judgement, Labels, Note, Options, Run, ScenarioRecord, Tool};
 use crate::measure::{
     Agreed, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows,
     OfCohort, Row, States, Summary, UnknownCohort,
@@ -35,6 +35,10 @@ pub fn write(run: &Run, out: impl Write) -> io::Result<()> {
 
 fn is_nothing(agreed: &Agreed) -> bool {
     agreed.is_empty()
+}
+
+fn is_without(labels: &Labels) -> bool {
+    labels.is_empty()
 }
 
 /// Borrows a run to write it, or owns what was read.
@@ -77,6 +81,8 @@ struct Asked<'a> {
     seed: u64,
     workers: usize,
     overrides: Cow<'a, [String]>,
+    #[serde(default, skip_serializing_if = "is_without")]
+    labels: Cow<'a, Labels>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -154,6 +160,7 @@ impl<'a> Document<'a> {
                 seed: run.options.seed,
                 workers: facts.workers,
                 overrides: Cow::from(&run.options.overrides),
+                labels: Cow::Borrowed(&run.options.labels),
             },
             host: Cow::Borrowed(&run.host),
             started_at: Cow::from(&run.started_at),
@@ -223,6 +230,7 @@ impl<'a> Document<'a> {
             options: Options {
                 seed: self.options.seed,
                 overrides: self.options.overrides.into_owned(),
+                labels: self.options.labels.into_owned(),
             },
             host: self.host.into_owned(),
             started_at: self.started_at.into_owned(),

@@ -4,6 +4,7 @@
 pub(super) mod copy;
 mod document;
 mod judged;
+mod labels;
 mod metrics;
 mod of;
 mod read;
@@ -21,8 +22,8 @@ use crate::verdict::{
 };
 
 pub use document::{SCHEMA_VERSION, write};
+pub use labels::{Label, LabelError, Labels, LabelsError};
 pub use of::Parts;
-pub(super) use of::utc;
 pub use read::ReadError;
 
 /// One finished run.
@@ -36,7 +37,7 @@ pub struct Run {
     pub options: Options,
     /// The machine that ran it.
     pub host: Host,
-    /// The time of the first dial in UTC, to the second: `2026-11-23T20:15:00Z`.
+    /// The time of the first dial in UTC, to the millisecond: `2026-11-23T20:15:00.250Z`.
     pub started_at: String,
     /// How the run ended, which features the system had, and what happened around the connections.
     pub facts: Facts,
@@ -146,6 +147,8 @@ pub struct Options {
     pub seed: u64,
     /// What the command line changed, as the user wrote it: `--connections 100`.
     pub overrides: Vec<String>,
+    /// What the user called the run.
+    pub labels: Labels,
 }
 
 /// The verdict, with all that reports say about it.

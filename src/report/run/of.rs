@@ -69,8 +69,8 @@ impl Run {
 }
 
 /// Formats a time in UTC. A clock before 1970 is shown as 1970.
-pub(in crate::report) fn utc(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time.max(SystemTime::UNIX_EPOCH)).to_string()
+fn utc(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time.max(SystemTime::UNIX_EPOCH)).to_string()
 }
 
 impl ScenarioRecord {

@@ -10,7 +10,7 @@ use super::tables::{self, Shown, TableRow};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
-use crate::report::words::span;
+use crate::report::words::{began, span};
 use crate::units::{ByteSize, counted, format_duration, human_count, visible};
 use crate::verdict::{Exit, View};
 
@@ -73,7 +73,7 @@ impl<W: Write> Text<'_, W> {
         let ran = format!(
             "{}, {measured} of it measured; began {}",
             span(run.summary.seconds),
-            visible(&run.started_at)
+            began(run)
         );
         self.page.line("ran", &ran)
     }

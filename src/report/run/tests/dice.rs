@@ -54,6 +54,13 @@ impl Dice {
         self.0.random_range(0..=most)
     }
 
+    fn labels(&mut self) -> Labels {
+        let all = ["commit=abc123", "branch==cmd|'\"`<", "run_by=漢字 🦀"];
+        let some = all.into_iter().filter(|_| self.yes());
+        let labels = some.map(|text| text.parse().expect("a label"));
+        Labels::of(labels).expect("different keys")
+    }
+
     /// A time in nanoseconds.
     fn ns(&mut self) -> u64 {
         let most = self.of(&[1, 1_000_000, 10_000_000_000, LONGEST]);
@@ -114,6 +121,7 @@ impl Dice {
             options: Options {
                 seed: self.count(),
                 overrides: self.texts(),
+                labels: self.labels(),
             },
             host: Host {
                 os: self.text(),
@@ -122,7 +130,7 @@ impl Dice {
                 cpus: self.maybe(|dice| dice.count() as usize),
                 cpu_model: self.maybe(Self::text),
             },
-            started_at: "2026-11-23T20:15:00Z".to_owned(),
+            started_at: "2026-11-23T20:15:00.250Z".to_owned(),
             facts: self.facts(),
             summary: self.summary(),
             verdict: self.verdict(),
