@@ -3,6 +3,8 @@
 
 #[path = "reports/fixture.rs"]
 mod fixture;
+#[path = "reports/openmetrics.rs"]
+mod openmetrics;
 #[path = "reports/promises.rs"]
 mod promises;
 #[path = "reports/sessions.rs"]
@@ -190,7 +192,7 @@ fn a_run_that_is_read_back_shows_the_same() {
 }
 
 /// All that is made from a run: the terminal summary in both forms, and each file.
-fn everything(run: &Run) -> [String; 16] {
+fn everything(run: &Run) -> [String; 17] {
     [
         written(|out| report::text(run, run.verdict.exit, Style::COLOUR, None, out)),
         written(|out| report::failures(run, run.verdict.exit, Style::PLAIN, None, out)),
@@ -208,6 +210,7 @@ fn everything(run: &Run) -> [String; 16] {
         written(|out| report::github(run, run.scenario.file.as_deref(), out)),
         written(|out| report::hlog(run, out)),
         written(|out| report::bench_json(run, out)),
+        written(|out| report::openmetrics(run, out)),
     ]
 }
 

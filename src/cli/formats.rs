@@ -17,6 +17,9 @@ pub(super) struct Formats {
     /// Write verdict and main numbers as Markdown, like for a comment on a change
     #[arg(long, value_name = "FILE")]
     md: Option<PathBuf>,
+    /// Write the numbers as text for Prometheus and GitLab
+    #[arg(long, value_name = "FILE")]
+    openmetrics: Option<PathBuf>,
     /// Write the main numbers as JSON for github-action-benchmark
     #[arg(long, value_name = "FILE")]
     bench: Option<PathBuf>,
@@ -47,9 +50,10 @@ impl Formats {
         needed: &[Needed],
         more: impl IntoIterator<Item = (PathBuf, Writer)>,
     ) -> Result<Opened, CliError> {
-        let asked: [(&Option<PathBuf>, Writer); 3] = [
+        let asked: [(&Option<PathBuf>, Writer); 4] = [
             (&self.junit, |run, out| report::junit(run, out)),
             (&self.md, |run, out| report::markdown(run, out)),
+            (&self.openmetrics, |run, out| report::openmetrics(run, out)),
             (&self.bench, |run, out| report::bench_json(run, out)),
         ];
         let asked = asked.into_iter();

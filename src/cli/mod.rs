@@ -52,7 +52,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a scenario, and judge it by its gates
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Explain what a scenario will do and what it needs, without opening a connection
     Check(check::Args),
     /// Play a scenario once with one client of each cohort, and print each frame

@@ -287,6 +287,18 @@ impl Histogram {
         reached.map_or(self.max, |(ns, _)| RULER.highest_equivalent(*ns))
     }
 
+    /// How many times lie up to each of these limits in nanoseconds and above the one before, within the stated
+    /// precision; at the end, how many lie above all of them. The limits ascend.
+    pub fn parted(&self, limits: &[u64]) -> Vec<u64> {
+        let ends = limits.iter().map(|limit| RULER.highest_equivalent(*limit));
+        let ends: Vec<u64> = ends.collect();
+        let mut counts = vec![0; limits.len() + 1];
+        for (ns, count) in self.recorded() {
+            counts[ends.partition_point(|end| *end < ns)] += count;
+        }
+        counts
+    }
+
     /// How many times were this long or longer, and their sum in nanoseconds, within the stated precision.
     pub fn at_least(&self, ns: u64) -> (u64, u64) {
         let long = self.recorded().into_iter().filter(|(time, _)| *time >= ns);

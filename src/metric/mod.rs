@@ -4,6 +4,7 @@
 mod catalogue;
 mod cause;
 mod close;
+mod exported;
 mod kind;
 mod name;
 
@@ -13,6 +14,7 @@ pub use cause::{
     UNIX_STEP, UPGRADE_STEP,
 };
 pub use close::{CloseKind, Side};
+pub use exported::{Exported, exported};
 pub use kind::{Kind, Unit};
 pub use name::{
     Timed, cause_from_name, close, close_from_name, covers_whole_run, error, is_of_run, kind_of,

@@ -16,6 +16,7 @@ mod judged_csv;
 mod junit;
 mod markdown;
 mod numbers;
+mod openmetrics;
 mod output;
 pub mod picture;
 mod run;
@@ -38,6 +39,7 @@ pub use json::json;
 pub use judged_csv::write as judged_csv;
 pub use junit::write as junit;
 pub use markdown::write as markdown;
+pub use openmetrics::write as openmetrics;
 pub use output::{OutputError, OutputSet, io_error};
 pub use run::{
     CohortRecord, DoubtNote, Judgement, Label, LabelError, Labels, LabelsError, Note, Options,

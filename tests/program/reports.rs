@@ -435,7 +435,19 @@ fn a_stored_run_is_shown_again_and_written_in_other_formats() {
     let place = folder.path().to_owned();
     fs::write(place.join("broken.toml"), BROKEN_GATE).unwrap();
     let formats = [
-        "--junit", "a.xml", "--md", "a.md", "--bench", "a.json", "--github",
+        "--junit",
+        "a.xml",
+        "--md",
+        "a.md",
+        "--bench",
+        "a.json",
+        "--openmetrics",
+        "a.txt",
+        "--github",
+        "--label",
+        "commit=abc123",
+        "--label",
+        "branch=main",
     ];
     let line = [&["run", "broken.toml", "--out", "report"], &formats[..]].concat();
     let summary = place.join("steps.md");
@@ -453,7 +465,8 @@ fn a_stored_run_is_shown_again_and_written_in_other_formats() {
     // Rendered later, all is the same.
     let stored = tempfile::tempdir().unwrap();
     let to = |name: &str| stored.path().join(name).to_str().unwrap().to_owned();
-    let [xml, md, json, html, hlog] = ["b.xml", "b.md", "b.json", "b.html", "b.hlog"].map(to);
+    let names = ["b.xml", "b.md", "b.json", "b.html", "b.hlog", "b.txt"];
+    let [xml, md, json, html, hlog, metrics] = names.map(to);
     let report = place.join("report");
     let line = [
         "report",
@@ -468,6 +481,8 @@ fn a_stored_run_is_shown_again_and_written_in_other_formats() {
         &html,
         "--hlog",
         &hlog,
+        "--openmetrics",
+        &metrics,
         "--github",
     ];
     let again = Running::call(tempfile::tempdir().unwrap(), &line, &[]).end();
@@ -477,12 +492,29 @@ fn a_stored_run_is_shown_again_and_written_in_other_formats() {
         ("a.xml", &xml),
         ("a.md", &md),
         ("a.json", &json),
+        ("a.txt", &metrics),
         ("report/report.html", &html),
     ] {
         assert_eq!(read(&place.join(one)), read(other.as_ref()), "{one}");
     }
     let hlog = fs::read_to_string(hlog).unwrap();
     assert!(hlog.contains("Tag=latency.echo/main,"), "{hlog}");
+
+    // Its labels stand everywhere.
+    let labelled = "{scenario=\"broken\",branch=\"main\",commit=\"abc123\"";
+    for (file, label) in [
+        (metrics.as_ref(), labelled),
+        (
+            xml.as_ref(),
+            "<property name=\"label.commit\" value=\"abc123\"/>",
+        ),
+        (md.as_ref(), "branch=main commit=abc123"),
+        (html.as_ref(), "branch=main commit=abc123"),
+        (&*report.join("run.json"), "\"commit\":\"abc123\""),
+    ] {
+        let text = read(file).replace("\": \"", "\":\"");
+        assert!(text.contains(label), "{}: {text}", file.display());
+    }
 
     // The page alone holds the run, wherever it was copied to.
     let place = tempfile::tempdir().unwrap();
@@ -492,6 +524,33 @@ fn a_stored_run_is_shown_again_and_written_in_other_formats() {
     assert_eq!(kept.code, 3, "{}", kept.stderr);
     assert_eq!(read(&kept.folder().join("c.xml")), read(xml.as_ref()));
     drop(ended);
+}
+
+#[test]
+fn labels_that_cannot_be_kept_are_refused_before_the_run() {
+    let labels = |labels: &[&str]| {
+        let mut line = vec!["run", "echo", "--out", "report"];
+        labels
+            .iter()
+            .for_each(|text| line.extend(["--label", text]));
+        Running::call(tempfile::tempdir().unwrap(), &line, &[]).end()
+    };
+    let many: Vec<String> = (0..17).map(|i| format!("k{i}=v")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (given, told) in [
+        (&["commit"][..], "write a key, `=` and a value"),
+        (&["le=5"], "`le` is a label of exported metrics already"),
+        (&["a b=5"], "letters, digits and `_`"),
+        (&["commit=\u{1b}[31m"], "on one line"),
+        (&["a=1", "a=2"], "`a` is given twice"),
+        (&many, "more than 16 labels"),
+    ] {
+        let ended = labels(given);
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
+        assert!(!ended.file("").exists());
+    }
 }
 
 #[test]

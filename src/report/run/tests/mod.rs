@@ -37,6 +37,7 @@ fn everything(run: &Run) -> Vec<String> {
         written(&|out| report::github(run, Some("a.toml"), out).unwrap()),
         written(&|out| report::hlog(run, out).unwrap()),
         written(&|out| report::bench_json(run, out).unwrap()),
+        written(&|out| report::openmetrics(run, out).unwrap()),
     ]
 }
 
