@@ -85,6 +85,28 @@ fn heartbeat() {
     );
 }
 
+/// What the server used is there, and grows with what is asked of it; the gates have data.
+#[test]
+fn idle_cost() {
+    let run = short("idle-cost");
+    assert_eq!(run.report.count("messages.due"), 0);
+    assert_eq!(run.report.count("heartbeat.pings_sent"), 0);
+    let least = |name| run.report.rows("metrics", name)[0]["min"].as_f64().unwrap();
+    assert!(least("target.descriptors") >= CONNECTIONS as f64);
+    assert!(least("target.rss") > 1e5);
+    assert!(least("target.cpu") >= 0.0);
+}
+
+#[test]
+fn idle_cost_with_pings() {
+    let run = short("idle-cost-pings");
+    assert_eq!(run.report.count("messages.due"), 0);
+    assert_eq!(
+        run.report.count("heartbeat.pongs_received"),
+        run.report.count("heartbeat.pings_sent")
+    );
+}
+
 #[test]
 fn push() {
     let run = short("push");

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Summary, Surroundings, Usage};
+use crate::metric::Gauge;
 use crate::net::{LooksUpAgain, Resolvers, Route, TcpDialer};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Path, Promise, PromiseKind, Scenario, WebOrigin};
@@ -25,6 +26,8 @@ pub(super) struct Around {
     sockets: Option<Watch>,
     /// The target's process id, and its resources before the load.
     usage: Option<(u32, Usage)>,
+    /// The target's process id, where its resources can be read each second.
+    target: Option<u32>,
 }
 
 impl Around {
@@ -62,6 +65,10 @@ impl Around {
         let usage = process
             .map(|process| usage_before(process.pid()).map(|usage| (process.pid(), usage)))
             .transpose()?;
+        let target = match (target.pid(), looks_at_target(scenario)) {
+            (Some(pid), true) => host::usage(pid).map(|_| Some(pid))?,
+            (pid, _) => pid.filter(|pid| host::usage(*pid).is_ok()),
+        };
         let look_ups = LooksUpAgain::start(names).map_err(|source| CliError::System {
             doing: "start a thread that looks names up again",
             source,
@@ -72,7 +79,13 @@ impl Around {
             faults,
             sockets,
             usage,
+            target,
         })
+    }
+
+    /// The resources of the target up to now; `None` where its process is not known, or has ended.
+    pub(super) fn target(&self) -> Option<Usage> {
+        host::usage(self.target?).ok()
     }
 
     /// For each cohort, the route of its connections; a cohort without one connects directly to the target.
@@ -164,6 +177,17 @@ fn cohorts(scenario: &Scenario) -> Vec<String> {
 fn asks(scenario: &Scenario, about: fn(&Promise) -> bool) -> bool {
     let promises = |cohort: &Cohort| cohort.contract.iter().any(|c| c.promises.iter().any(about));
     scenario.cohorts.iter().any(promises)
+}
+
+/// Whether a gate is about the resources of the target.
+fn looks_at_target(scenario: &Scenario) -> bool {
+    use Gauge::{TargetCpu, TargetDescriptors, TargetRss};
+    let gates = &scenario.gates;
+    let mut gates = gates.pass.iter().chain(&gates.abort);
+    gates.any(|gate| {
+        let mut gauges = [TargetCpu, TargetRss, TargetDescriptors].iter();
+        gauges.any(|gauge| gate.subject.is_of(gauge.name()))
+    })
 }
 
 fn is_about_sockets(promise: &Promise) -> bool {

@@ -19,7 +19,7 @@ use super::start::{self, Started};
 use super::term;
 use crate::engine::{self, cores};
 use crate::host::{self, Throttled};
-use crate::measure::Echoes;
+use crate::measure::{Echoes, Usage};
 use crate::net;
 use crate::plan::Plan;
 use crate::report::{self, Host, Label, Labels, LabelsError, Options, OutputSet, Parts, Run};
@@ -360,6 +360,10 @@ impl<'a> RunObserver<'a> {
 impl engine::Observer for RunObserver<'_> {
     fn measuring(&mut self, from: Instant) {
         self.around.measuring(from);
+    }
+
+    fn target(&mut self) -> Option<Usage> {
+        self.around.target()
     }
 
     fn echoes(&mut self, echoes: Echoes) {

@@ -13,13 +13,19 @@ const PUSHED: ByteSize = ByteSize(64);
 /// The server under test. Dropping it stops the built-in one.
 pub(super) struct RunningTarget {
     pub(super) servers: Servers,
-    /// Its process, if known.
+    /// Its process, if known and needed.
     pub(super) process: Option<TargetProcess>,
-    /// Held so that dropping it stops the server.
-    _embedded: Option<EmbeddedServer>,
+    /// Dropping it stops the server.
+    embedded: Option<EmbeddedServer>,
 }
 
 impl RunningTarget {
+    /// The process id, if known.
+    pub(super) fn pid(&self) -> Option<u32> {
+        let process = self.process.as_ref().map(TargetProcess::pid);
+        process.or_else(|| Some(self.embedded.as_ref()?.id()))
+    }
+
     /// Starts the built-in server, or the target's command, if the scenario needs it. Gives up when a signal comes.
     pub(super) fn start(scenario: &Scenario, signals: &Signals) -> Result<Self, CliError> {
         match &scenario.target.url {
@@ -30,7 +36,7 @@ impl RunningTarget {
                         HostError::GivenUp => CliError::Interrupted,
                         other => other.into(),
                     })?,
-                _embedded: None,
+                embedded: None,
             }),
             TargetUrl::Embedded => {
                 let program = std::env::current_exe().map_err(|source| CliError::System {
@@ -50,7 +56,7 @@ impl RunningTarget {
                 Ok(Self {
                     servers: local(server.url()).into(),
                     process: watched(scenario, server.id())?,
-                    _embedded: Some(server),
+                    embedded: Some(server),
                 })
             }
         }

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::EngineError;
-use crate::measure::{Collector, Echoes, Interval, Progress, Summary, Traces};
+use crate::measure::{Collector, Echoes, Interval, Progress, Summary, Traces, Usage};
 
 /// Observes a run. Called by the supervisor, which does nothing else meanwhile, so an implementation must not block.
 pub trait Observer {
     /// Measuring starts at this time. Called once, as soon as the time is known: it is in the future, or now. Not
     /// called if the run ends before.
     fn measuring(&mut self, _from: Instant) {}
+
+    /// The resources of the target's processes up to now, with the processor time since they started. Called once a
+    /// second; `None` where they are not known.
+    fn target(&mut self) -> Option<Usage> {
+        None
+    }
 
     /// The echoes of one second, message by message, if the plan keeps them.
     fn echoes(&mut self, _echoes: Echoes) {}

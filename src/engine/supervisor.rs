@@ -96,6 +96,7 @@ impl<C: Crew> Supervisor<C> {
         interrupt: &mut mpsc::Receiver<()>,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
+        self.sampler.begin(observer.target());
         if let Some(from) = self.phases.measure_from() {
             observer.measuring(self.crew.clock().instant(from));
         }
@@ -153,7 +154,8 @@ impl<C: Crew> Supervisor<C> {
     fn second(&mut self, mut shard: Shard, observer: &mut dyn Observer) -> bool {
         let time = Timestamp::ORIGIN + (shard.interval + 1) * INTERVAL;
         let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
-        let sample = self.sampler.sample(self.crew.clock().now(), open);
+        let used = observer.target();
+        let sample = self.sampler.sample(self.crew.clock().now(), open, used);
         let phase = self.phases.at(time);
         if self.phase.replace(phase) != Some(phase) {
             let at = time.min(self.crew.clock().now());

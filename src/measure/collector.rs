@@ -24,6 +24,8 @@ const OWN: [Gauge; 3] = [
     Gauge::GeneratorRss,
     Gauge::BytesPerConnection,
 ];
+/// The gauges of the target's process.
+const TARGET: [Gauge; 3] = [Gauge::TargetCpu, Gauge::TargetRss, Gauge::TargetDescriptors];
 
 /// Everything that was recorded so far, in bounded memory.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Collector {
     timeline: Timeline,
     states: Vec<States>,
     generator: [Option<GaugeStats>; 3],
+    /// Those of the measured time.
+    target: [Option<GaugeStats>; 3],
     endings: Endings,
     records: ConnectionRecords,
     reach: Reach,
@@ -52,6 +56,7 @@ impl Collector {
             looked_at: vec![true; layout.cohorts.len()],
             states: Vec::new(),
             generator: [None; 3],
+            target: [None; 3],
             endings: Endings::default(),
             records: ConnectionRecords::default(),
             reach: Reach::new(1),
@@ -101,10 +106,15 @@ impl Collector {
         self.timeline.push(&interval);
         self.keep_states(&interval);
         let now = [sample.cpu, sample.rss, sample.bytes_per_connection];
-        for (stats, now) in self.generator.iter_mut().zip(now) {
-            if let Some(now) = now {
-                GaugeStats::push(stats, now);
-            }
+        push(&mut self.generator, now);
+        if let Some(target) = sample.target
+            && phase.is_measured()
+        {
+            let cpu = target
+                .cpu
+                .map(|cpu| 100.0 * cpu.as_secs_f64() / Interval::SECOND.as_secs_f64());
+            let (rss, descriptors) = (target.rss as f64, target.descriptors as f64);
+            push(&mut self.target, [cpu, Some(rss), Some(descriptors)]);
         }
         Arc::new(interval)
     }
@@ -224,6 +234,8 @@ impl Collector {
             push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, gauges);
         }
         push_gauges(&mut metrics, None, seconds, OWN, self.generator);
+        let measured = windows.iter().sum();
+        push_gauges(&mut metrics, None, measured, TARGET, self.target);
         // These timers belong to no cohort.
         for (timer, times) in [
             (Timer::HandshakeDns, &self.all.look_ups),
@@ -280,6 +292,14 @@ impl Collector {
             shard,
             wanted,
         })
+    }
+}
+
+fn push<const N: usize>(stats: &mut [Option<GaugeStats>; N], now: [Option<f64>; N]) {
+    for (stats, now) in stats.iter_mut().zip(now) {
+        if let Some(now) = now {
+            GaugeStats::push(stats, now);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 
 use super::histogram::{Encoded, Histogram, HistogramError};
 use super::shard::{CohortShard, Layout, Open, Shard};
+use super::surroundings::Usage;
 use super::timeline::Phase;
 use crate::metric::{Counter, Timed, Timer};
 use crate::units::{Nanos, Timestamp};
@@ -13,7 +14,7 @@ use crate::units::{Nanos, Timestamp};
 /// A name of the catalogue.
 pub type Name = Cow<'static, str>;
 
-/// The generator's own resources in an interval.
+/// The resources of the generator, and those of the target, in an interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sample {
     /// CPU used, in percent of one core.
@@ -22,6 +23,8 @@ pub struct Sample {
     pub rss: Option<f64>,
     /// Memory growth for each open connection, in bytes.
     pub bytes_per_connection: Option<f64>,
+    /// Those of the target; `None` where its process is not known. The processor time is that of a second.
+    pub target: Option<Usage>,
 }
 
 /// The measurements of one span of time. All are deltas, except the states, which are those at its end.
@@ -42,6 +45,9 @@ pub struct Interval<H = Histogram> {
     pub cohorts: Vec<Part<H>>,
     /// The resources of each load generator, by name. Today there is only one, [`Interval::GENERATOR`].
     pub sources: BTreeMap<Name, Own<H>>,
+    /// The resources of the target: processor time in the interval, the others at its end. `None` where its process is
+    /// not known, or has ended.
+    pub target: Option<Usage>,
 }
 
 /// One cohort's part of an interval: all windows together, without zeros and empty histograms.
@@ -118,6 +124,7 @@ impl Interval {
                 .map(|(cohort, slots)| Part::of(cohort, slots))
                 .collect(),
             sources: [(Name::from(Self::GENERATOR), own)].into(),
+            target: sample.target,
         }
     }
 
@@ -131,6 +138,13 @@ impl Interval {
             let mine = self.sources.entry(name.clone()).or_default();
             mine.merge(theirs, is_later);
         }
+        self.target = match (self.target, other.target) {
+            (Some(mine), Some(theirs)) => Some(Usage {
+                cpu: sum(mine.cpu, theirs.cpu),
+                ..if is_later { theirs } else { mine }
+            }),
+            (mine, theirs) => mine.or(theirs),
+        };
         if is_later {
             self.phase = other.phase;
         }
@@ -216,6 +230,7 @@ impl<H> Interval<H> {
             phase: self.phase,
             cohorts: self.cohorts.iter().map(part).collect::<Result<_, E>>()?,
             sources: self.sources.iter().map(own).collect::<Result<_, E>>()?,
+            target: self.target,
         })
     }
 }
@@ -281,15 +296,20 @@ fn add(all: &mut BTreeMap<Name, Histogram>, name: &Name, times: &Histogram) {
 
 impl Own {
     fn merge(&mut self, other: &Self, is_later: bool) {
-        self.cpu = match (self.cpu, other.cpu) {
-            (Some(mine), Some(theirs)) => Some(mine + theirs),
-            (mine, theirs) => mine.or(theirs),
-        };
+        self.cpu = sum(self.cpu, other.cpu);
         if is_later || self.rss.is_none() {
             self.rss = other.rss.or(self.rss);
         }
         add_any(&mut self.loop_lag, other.loop_lag.as_ref());
         add_any(&mut self.look_ups, other.look_ups.as_ref());
+    }
+}
+
+/// What is known of both together.
+fn sum(mine: Option<Nanos>, theirs: Option<Nanos>) -> Option<Nanos> {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) => Some(mine + theirs),
+        (mine, theirs) => mine.or(theirs),
     }
 }
 
@@ -350,6 +370,11 @@ pub(super) mod tests {
         let sample = Sample {
             cpu: Some(50.0),
             rss: Some(1_000.0),
+            target: Some(Usage {
+                rss: 1 + shard.interval,
+                descriptors: 10 * (1 + shard.interval),
+                cpu: Some(Nanos::from_millis(200)),
+            }),
             ..Sample::default()
         };
         let phase = PHASES[shard.interval as usize % PHASES.len()];
@@ -387,6 +412,7 @@ pub(super) mod tests {
             let mut whole = interval(&together);
             (whole.phase, whole.to) = (last.phase, last.to);
             whole.sources.clone_from(&forwards.sources);
+            whole.target = forwards.target;
             prop_assert_eq!(&forwards, &whole);
             prop_assert_eq!(forwards.encode().decode().unwrap(), forwards, "the kept form loses nothing");
         }
@@ -412,5 +438,11 @@ pub(super) mod tests {
         let own = &all.sources[Interval::GENERATOR];
         assert_eq!(own.cpu, Some(Nanos::from_millis(1_500)));
         assert_eq!(own.loop_lag.as_ref().map(Histogram::count), Some(3));
+        let target = Usage {
+            rss: 3,
+            descriptors: 30,
+            cpu: Some(Nanos::from_millis(600)),
+        };
+        assert_eq!(all.target, Some(target));
     }
 }

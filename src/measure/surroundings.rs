@@ -106,13 +106,16 @@ pub struct Sockets {
     pub more: u64,
 }
 
-/// The resources that the target uses at one moment.
+/// The resources that the target uses at one moment, all its processes together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Resident memory, in bytes.
     pub rss: u64,
     /// The number of open descriptors.
     pub descriptors: u64,
+    /// Processor time: since it started, or in the interval that it is of. `None` where it is not known.
+    #[serde(rename = "cpu_ns", default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Nanos>,
 }
 
 /// The number of connections through the relay of the path, by what happened to them.

@@ -28,6 +28,13 @@ pub enum Phase {
     Drain,
 }
 
+impl Phase {
+    /// Whether it is a part of the measured time.
+    pub fn is_measured(self) -> bool {
+        matches!(self, Self::Measure | Self::Stage(_))
+    }
+}
+
 impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

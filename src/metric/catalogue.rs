@@ -181,6 +181,9 @@ catalogue! {
         GeneratorCpu => "generator.cpu", "CPU used by wsbench, in percent of one core.";
         GeneratorRss => "generator.rss", "Memory used by wsbench, in bytes.";
         BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes; from 5,000 connections on.";
+        TargetCpu => "target.cpu", "CPU used by the target's process and all that it started, in percent of one core.";
+        TargetRss => "target.rss", "Memory of the target's process and all that it started, in bytes.";
+        TargetDescriptors => "target.descriptors", "Descriptors that the target's process and all that it started have open.";
     }
 }
 

@@ -8,11 +8,17 @@ pub fn unit_of(name: &str) -> Unit {
         return Unit::Bytes;
     }
     match Gauge::from_name(name) {
-        Some(Gauge::GeneratorCpu) => return Unit::Percent,
-        Some(Gauge::GeneratorRss | Gauge::BytesPerConnection) => return Unit::Bytes,
-        Some(Gauge::Connecting | Gauge::Open | Gauge::Ready | Gauge::Closing) => {
-            return Unit::Count;
+        Some(Gauge::GeneratorCpu | Gauge::TargetCpu) => return Unit::Percent,
+        Some(Gauge::GeneratorRss | Gauge::BytesPerConnection | Gauge::TargetRss) => {
+            return Unit::Bytes;
         }
+        Some(
+            Gauge::Connecting
+            | Gauge::Open
+            | Gauge::Ready
+            | Gauge::Closing
+            | Gauge::TargetDescriptors,
+        ) => return Unit::Count,
         None => {}
     }
     let group = name.split_once('.').map(|(group, _)| group);
@@ -97,7 +103,9 @@ pub fn tells_of_ends(name: &str) -> bool {
 
 /// Whether the metric with this name is of the run as a whole, and of no cohort.
 pub fn is_of_run(name: &str) -> bool {
-    name.starts_with("generator.") || name == Timer::HandshakeDns.name()
+    name.starts_with("generator.")
+        || name.starts_with("target.")
+        || name == Timer::HandshakeDns.name()
 }
 
 /// Whether the metric with this name is kept only for the whole run, and not for each stage.
@@ -121,6 +129,7 @@ pub fn covers_whole_run(name: &str) -> bool {
         "errors",
         "bytes",
         "generator",
+        "target",
     ];
     groups.contains(&group) || name == Timer::HeartbeatDetection.name()
 }
@@ -207,6 +216,9 @@ mod tests {
         }
         assert_eq!(unit_of("bytes.sent"), Unit::Bytes);
         assert_eq!(unit_of("generator.cpu"), Unit::Percent);
+        assert_eq!(unit_of("target.cpu"), Unit::Percent);
+        assert_eq!(unit_of("target.rss"), Unit::Bytes);
+        assert_eq!(unit_of("target.descriptors"), Unit::Count);
     }
 
     #[test]

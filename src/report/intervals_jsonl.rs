@@ -1,5 +1,5 @@
 //! `intervals.jsonl`: all that was measured, over time, with whole histograms. The first line describes the file; then
-//! each line is what one cohort, or one load generator, did in one step of the run. The steps are those of
+//! each line is what one cohort, one load generator, or the target's process did in one step of the run. The steps are those of
 //! `timeline.csv`.
 
 use std::borrow::Cow;
@@ -9,7 +9,9 @@ use std::io::{self, BufRead, Write};
 use serde::{Deserialize, Serialize};
 
 use super::run::{Run, SCHEMA_VERSION};
-use crate::measure::{Encoded, HistogramError, Interval, Name, Open, Own, Part, Phase, Timeline};
+use crate::measure::{
+    Encoded, HistogramError, Interval, Name, Open, Own, Part, Phase, Timeline, Usage,
+};
 use crate::metric::Timer;
 use crate::units::{Nanos, Timestamp};
 
@@ -29,7 +31,7 @@ struct Head<'a> {
     cohorts: Cow<'a, [String]>,
 }
 
-/// Each other line: a cohort's, or a load generator's. Times are seconds after the first dial, and nanoseconds in
+/// Each other line: a cohort's, a load generator's, or the target's. Times are seconds after the first dial, and nanoseconds in
 /// histograms.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
@@ -40,6 +42,9 @@ struct Line<'a> {
     cohort: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     generator: Option<Cow<'a, str>>,
+    /// The resources of the target's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Target>,
     /// The states of the cohort's connections at the end of the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<Open>,
@@ -57,6 +62,15 @@ struct Line<'a> {
     times: BTreeMap<Cow<'a, str>, Cow<'a, Encoded>>,
 }
 
+/// What the target's process used: processor time in the step, the others at its end.
+#[derive(Serialize, Deserialize)]
+struct Target {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ns: Option<Nanos>,
+    rss_bytes: u64,
+    descriptors: u64,
+}
+
 /// Writes `intervals.jsonl`.
 ///
 /// # Errors
@@ -70,6 +84,9 @@ pub fn write(run: &Run, mut out: impl Write) -> io::Result<()> {
         }
         for (name, own) in &interval.sources {
             line(&Line::of(interval).with_generator(name, own), &mut out)?;
+        }
+        if let Some(used) = interval.target {
+            line(&Line::of(interval).with_target(used), &mut out)?;
         }
     }
     Ok(())
@@ -111,6 +128,7 @@ impl<'a> Line<'a> {
             phase: interval.phase,
             cohort: None,
             generator: None,
+            target: None,
             connections: None,
             counts: BTreeMap::new(),
             cpu_ns: None,
@@ -149,6 +167,18 @@ impl<'a> Line<'a> {
         }
     }
 
+    fn with_target(self, used: Usage) -> Self {
+        let target = Target {
+            cpu_ns: used.cpu,
+            rss_bytes: used.rss,
+            descriptors: used.descriptors,
+        };
+        Self {
+            target: Some(target),
+            ..self
+        }
+    }
+
     /// An interval without cohorts and generators, of the step of this line.
     fn step(&self) -> Interval<Encoded> {
         Interval {
@@ -158,6 +188,7 @@ impl<'a> Line<'a> {
             phase: self.phase,
             cohorts: Vec::new(),
             sources: BTreeMap::new(),
+            target: None,
         }
     }
 
@@ -168,8 +199,8 @@ impl<'a> Line<'a> {
         let mut times: BTreeMap<Name, Encoded> = times
             .map(|(name, times)| (name.into_owned().into(), times.into_owned()))
             .collect();
-        match (self.cohort, self.generator) {
-            (Some(cohort), None) => {
+        match (self.cohort, self.generator, self.target) {
+            (Some(cohort), None, None) => {
                 let expected = cohorts.get(interval.cohorts.len());
                 if expected.is_none_or(|name| *name != cohort) {
                     return Err(Broken::Order);
@@ -183,7 +214,7 @@ impl<'a> Line<'a> {
                     times,
                 });
             }
-            (None, Some(generator)) => {
+            (None, Some(generator), None) => {
                 let own = Own {
                     cpu: self.cpu_ns,
                     rss: self.rss_bytes,
@@ -191,6 +222,13 @@ impl<'a> Line<'a> {
                     look_ups: times.remove(LOOK_UPS),
                 };
                 interval.sources.insert(generator.into_owned().into(), own);
+            }
+            (None, None, Some(used)) if interval.target.is_none() => {
+                interval.target = Some(Usage {
+                    rss: used.rss_bytes,
+                    descriptors: used.descriptors,
+                    cpu: used.cpu_ns,
+                });
             }
             _ => return Err(Broken::Owner),
         }
@@ -216,8 +254,8 @@ pub enum Broken {
     /// The file ends before it.
     #[error("it is missing")]
     Short,
-    /// It is neither a cohort's nor a load generator's.
-    #[error("it names not one `cohort` or `generator`")]
+    /// It is neither a cohort's nor a load generator's, nor the first of the target.
+    #[error("it names not one `cohort` or `generator`, and no `target` before it")]
     Owner,
     /// A histogram cannot be decoded.
     #[error("failed to {0}")]
@@ -238,7 +276,7 @@ pub(super) fn read(
     steps: usize,
 ) -> Result<Vec<Interval<Encoded>>, (usize, Broken)> {
     let cohorts = &run.summary.cohorts;
-    let most = steps.min(Timeline::MAX_INTERVALS + 1) * (cohorts.len() + MAX_GENERATORS) + 1;
+    let most = steps.min(Timeline::MAX_INTERVALS + 1) * (cohorts.len() + MAX_GENERATORS + 1) + 1;
     let mut all = Vec::new();
     let mut number = 0;
     for line in text.lines() {

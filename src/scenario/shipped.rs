@@ -22,6 +22,8 @@ pub const ALL: &[(&str, &str)] = shipped![
     "heartbeat-contract",
     "heartbeat-stall",
     "http2",
+    "idle-cost",
+    "idle-cost-pings",
     "lesson",
     "meeting",
     "proxy-idle",

@@ -183,7 +183,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// The cohorts that a gate looks at. Empty if its metric is about wsbench itself.
+/// The cohorts that a gate looks at. Empty if its metric is about wsbench itself, or the target's process.
 pub fn looked_at<'a>(
     scenario: &'a Scenario,
     selector: &'a Selector,

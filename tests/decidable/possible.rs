@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use wsbench::measure::{
     CohortShard, Collector, EndedBy, Incident, IncidentKind, Phase, Sample, Shard, SocketEnd,
-    Sockets, Summary, Surroundings, Window,
+    Sockets, Summary, Surroundings, Usage, Window,
 };
 use wsbench::metric::{Counter, ENOUGH_FOR_MEMORY, Timer};
 use wsbench::plan::{Opening, Plan, Until};
@@ -60,6 +60,11 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
             cpu: Some(1.0),
             rss: Some(1.0),
             bytes_per_connection: run.is_large().then_some(1.0),
+            target: plan.scenario.target.has_known_process().then_some(Usage {
+                rss: 1,
+                descriptors: 1,
+                cpu: Some(Nanos(1)),
+            }),
         };
         collector.interval(
             run.phase(Timestamp::ORIGIN + second * SECOND),

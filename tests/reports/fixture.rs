@@ -4,7 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use wsbench::measure::{
-    Cells, Collector, Ending, Layout, Open, Phase, Sample, Shard, State, Summary, TcpView, Window,
+    Cells, Collector, Ending, Layout, Open, Phase, Sample, Shard, State, Summary, TcpView, Usage,
+    Window,
 };
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Labels, Options, Parts, Run};
@@ -279,6 +280,11 @@ fn sample(cpu: f64) -> Sample {
         cpu: Some(cpu),
         rss: Some(16_777_216.0),
         bytes_per_connection: Some(6_400.0),
+        target: Some(Usage {
+            rss: 33_554_432,
+            descriptors: 1_024,
+            cpu: Some(Nanos::from_millis(120)),
+        }),
     }
 }
 

@@ -133,10 +133,12 @@ pub(crate) fn promises() -> Case {
             Usage {
                 rss: 40 << 20,
                 descriptors: 720,
+                cpu: None,
             },
             Usage {
                 rss: 41 << 20,
                 descriptors: 720,
+                cpu: None,
             },
         )),
         ..Surroundings::default()

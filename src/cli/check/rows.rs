@@ -31,7 +31,8 @@ pub(super) struct DataRow {
     pub(super) rows: u64,
 }
 
-/// A gate, and the cohorts that it looks at; none if it is about wsbench itself.
+/// A gate, and the cohorts that it looks at; none if it is about wsbench itself, or the
+/// target's process.
 #[derive(Serialize)]
 pub(super) struct GateRow {
     pub(super) gate: String,
@@ -128,8 +129,9 @@ pub(super) fn cohorts_of<'a>(scenario: &'a Scenario, gate: &'a Gate) -> Vec<Vec<
 /// The cohorts that a gate looks at, as text; for a ratio, both lists if they differ.
 pub(super) fn looks_at(scenario: &Scenario, gate: &Gate) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for names in cohorts_of(scenario, gate) {
+    for (selector, names) in gate.subject.selectors().zip(cohorts_of(scenario, gate)) {
         let part = match names.len() {
+            0 if selector.metric.starts_with("target.") => "the target's process".to_owned(),
             0 => "wsbench itself".to_owned(),
             all if all > 1 && all == scenario.cohorts.len() => "all cohorts".to_owned(),
             _ => names.join(", "),

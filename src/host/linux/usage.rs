@@ -1,12 +1,16 @@
-//! The resources of a process and of all that it has started: memory and descriptors, from `/proc`.
+//! The resources of a process and of all that it has started: memory, descriptors and processor time, from `/proc`.
 
 use std::{fs, io};
+
+use rustix::param::clock_ticks_per_second;
 
 use super::tree;
 use crate::host::error::HostError;
 use crate::measure::Usage;
+use crate::units::Nanos;
 
-/// The current resources of a process and all its descendants. Memory that processes share counts once for each.
+/// The current resources of a process and all its descendants. Memory that processes share counts once for each; the
+/// processor time of one that has ended counts where its parent has waited for it.
 ///
 /// # Errors
 /// There is no such process, or its descriptors belong to another user.
@@ -17,6 +21,7 @@ pub fn usage(pid: u32) -> Result<Usage, HostError> {
             Ok(one) => {
                 sum.rss += one.rss;
                 sum.descriptors += one.descriptors;
+                sum.cpu = Some(sum.cpu.unwrap_or_default() + one.cpu.unwrap_or_default());
             }
             // Skips a child that has ended meanwhile.
             Err(_) if member != pid && tree::row(member).is_none_or(|row| !row.lives) => {}
@@ -33,11 +38,34 @@ fn of_one(pid: u32) -> Result<Usage, HostError> {
         let ended = io::Error::new(io::ErrorKind::NotFound, "it has ended");
         failed("memory")(ended)
     })?;
-    let open = fs::read_dir(format!("/proc/{pid}/fd")).map_err(failed("descriptors"))?;
+    let stat = fs::read(format!("/proc/{pid}/stat")).map_err(failed("processor time"))?;
     Ok(Usage {
         rss,
-        descriptors: open.count() as u64,
+        descriptors: descriptors(pid).map_err(failed("descriptors"))?,
+        cpu: processor_time(&String::from_utf8_lossy(&stat), clock_ticks_per_second()),
     })
+}
+
+/// The number of open descriptors.
+fn descriptors(pid: u32) -> io::Result<u64> {
+    let folder = format!("/proc/{pid}/fd");
+    // Linux tells the number as the size of the folder since 6.2, so that not each of many has to be listed. The folder
+    // of another user can be looked at, but not read.
+    let open = fs::read_dir(&folder)?;
+    match fs::metadata(&folder)?.len() {
+        0 => Ok(open.count() as u64),
+        number => Ok(number),
+    }
+}
+
+/// The processor time of a process and of its children that it has waited for, from `/proc/<pid>/stat` (proc(5)): the
+/// twelfth to the fifteenth value behind the name, in ticks.
+fn processor_time(stat: &str, ticks_per_second: u64) -> Option<Nanos> {
+    let (_, values) = stat.rsplit_once(") ")?;
+    let times = values.split(' ').skip(11).take(4);
+    let times: Vec<u64> = times.map_while(|ticks| ticks.parse().ok()).collect();
+    let ticks: u64 = (times.len() == 4).then(|| times.iter().sum())?;
+    Some(Nanos::from_secs(1).mul_f64(ticks as f64 / ticks_per_second as f64))
 }
 
 /// The resident memory in bytes; `None` for a process that has ended.
@@ -63,6 +91,26 @@ mod tests {
     }
 
     #[test]
+    fn processor_time_is_that_of_the_process_and_of_those_it_waited_for() {
+        let stat = "7 (a) S (b)) S 3 5 5 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 99";
+        assert_eq!(processor_time(stat, 100), Some(Nanos::from_secs(1)));
+        assert_eq!(
+            processor_time("7 (a) S 3 5 5 0 -1 4194560 1 2 3 4 10", 100),
+            None
+        );
+    }
+
+    #[test]
+    fn this_process_has_used_what_it_computed() {
+        let own = || usage(std::process::id()).unwrap();
+        let (before, begun) = (own(), std::time::Instant::now());
+        // Computes until the tick of the clock has passed several times.
+        while own().cpu < before.cpu.map(|cpu| cpu + Nanos::from_millis(50)) {
+            assert!(begun.elapsed().as_secs() < 60, "{before:?} {:?}", own());
+        }
+    }
+
+    #[test]
     fn a_child_counts_with_its_parent() {
         // Starts a shell that waits for its child: two processes with at least three standard descriptors each.
         let mut shell = Command::new("sh")
@@ -77,6 +125,8 @@ mod tests {
         let family = tree::family(shell.id());
         let both = usage(shell.id()).unwrap();
         let parent = of_one(shell.id()).unwrap();
+        let listed = fs::read_dir(format!("/proc/{}/fd", shell.id())).unwrap();
+        assert_eq!(parent.descriptors, listed.count() as u64);
         for pid in family.iter().rev() {
             let pid = rustix::process::Pid::from_raw(*pid as i32).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();

@@ -49,6 +49,12 @@ pub(super) struct Step {
     pub(super) open: Vec<u64>,
     /// The processor time of all generators, in percent of one core.
     pub(super) cpu: Option<f64>,
+    /// The processor time of the target, in percent of one core.
+    pub(super) target_cpu: Option<f64>,
+    /// The memory of the target at the end of the step, in bytes.
+    pub(super) target_rss: Option<f64>,
+    /// The descriptors that the target had open at the end of the step.
+    pub(super) target_descriptors: Option<f64>,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -175,6 +181,9 @@ impl Step {
         let used = used
             .filter_map(|own| own.cpu)
             .reduce(|one, other| one + other);
+        let target = group.iter().filter_map(|interval| interval.target?.cpu);
+        let target_used = target.reduce(|one, other| one + other);
+        let target = group.iter().rev().find_map(|interval| interval.target);
         let count = |counter: &Counter| {
             let each = parts.iter().map(|part| part.count(*counter));
             (counter.name(), each.fold(0, u64::saturating_add))
@@ -193,6 +202,9 @@ impl Step {
             },
             open: last.cohorts.iter().map(|part| part.gauges.open).collect(),
             cpu: used.map(|used| 100.0 * used.as_secs_f64() / seconds),
+            target_cpu: target_used.map(|used| 100.0 * used.as_secs_f64() / seconds),
+            target_rss: target.map(|used| used.rss as f64),
+            target_descriptors: target.map(|used| used.descriptors as f64),
             counts: COUNTERS.iter().map(count).collect(),
         }
     }
@@ -231,12 +243,11 @@ fn messages(intervals: &[Interval<Encoded>]) -> Vec<String> {
 }
 
 fn phases(intervals: &[Interval<Encoded>]) -> Vec<(String, f64, f64, bool)> {
-    use crate::measure::Phase;
     let seconds = |at: crate::units::Timestamp| at.as_secs_f64();
     let same = intervals.chunk_by(|one, next| one.phase == next.phase);
     let phases = same.map(|same| {
         let (first, last) = (&same[0], &same[same.len() - 1]);
-        let is_measured = matches!(first.phase, Phase::Measure | Phase::Stage(_));
+        let is_measured = first.phase.is_measured();
         (
             phase_name(first.phase),
             seconds(first.from),

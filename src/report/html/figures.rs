@@ -271,6 +271,62 @@ impl<'a> OverTime<'a> {
             },
         );
     }
+
+    /// What the load cost the target: its processor time, memory and descriptors; nothing where its process is not known.
+    pub(super) fn target(&mut self) {
+        self.resource(
+            ("target-cpu", "Processor time of the target"),
+            ("CPU", Unit::Percent, Colour::P90),
+            |step| step.target_cpu,
+        );
+        self.resource(
+            ("target-rss", "Memory of the target"),
+            ("memory", Unit::Bytes, Colour::P50),
+            |step| step.target_rss,
+        );
+        self.resource(
+            ("target-descriptors", "Descriptors of the target"),
+            ("descriptors", Unit::Count, Colour::P99),
+            |step| step.target_descriptors,
+        );
+    }
+
+    fn resource(
+        &mut self,
+        (id, title): (&str, &str),
+        (name, unit, colour): (&str, Unit, Colour),
+        of: impl Fn(&Step) -> Option<f64>,
+    ) {
+        let values = self.course.each(of);
+        let values: Vec<Option<f64>> = values.into_iter().map(Option::flatten).collect();
+        let Some(most) = values.iter().flatten().copied().reduce(f64::max) else {
+            return;
+        };
+        let sentence = match self.time.middle(&values) {
+            Some(middle) => format!(
+                "{} in the middle, {} at most.",
+                unit.value(middle),
+                unit.value(most)
+            ),
+            None => format!("{} at most.", unit.value(most)),
+        };
+        self.add(id, title, sentence, |about, time| {
+            let lines = [Line {
+                name,
+                colour,
+                values: &values,
+                style: Stroke::Filled,
+            }];
+            let chart = Rates {
+                height: 120,
+                unit,
+                lines: &lines,
+                bars: &[],
+                limit: None,
+            };
+            (chart.draw(about, time), chart.series())
+        });
+    }
 }
 
 /// A small chart of one cohort's open connections.

@@ -61,6 +61,8 @@ struct Page<'a> {
     endings: Vec<Ending>,
     more_endings: u64,
     generator: Vec<Figure>,
+    /// What the load cost the target, where its process is known.
+    server: Vec<Figure>,
     environment: Vec<(&'static str, String)>,
     readings: Option<Json>,
     /// The element with the copy of `run.json`.
@@ -96,7 +98,8 @@ impl<'a> Page<'a> {
         let view = run.view();
         let exit = run.verdict.exit;
         let course = Course::of(run);
-        let (mut over_time, mut generator, mut sparks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut over_time, mut server, mut generator) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sparks = Vec::new();
         let mut readings: Option<Readings> = None;
         if let Some(course) = &course {
             course.with_time(|time| {
@@ -105,10 +108,13 @@ impl<'a> Page<'a> {
                 charts.states();
                 charts.messages();
                 charts.pings();
-                let before = charts.figures.len();
+                let of_load = charts.figures.len();
+                charts.target();
+                let of_both = charts.figures.len();
                 charts.generator(run);
                 readings = Some(charts.readings());
-                generator = charts.figures.split_off(before);
+                generator = charts.figures.split_off(of_both);
+                server = charts.figures.split_off(of_load);
                 over_time = charts.figures;
             });
             sparks = figures::sparks(run, course);
@@ -149,6 +155,7 @@ impl<'a> Page<'a> {
             endings,
             more_endings,
             generator,
+            server,
             environment: environment(run),
             readings: readings.map(Readings::finish),
             copy: copy::element(run)?,

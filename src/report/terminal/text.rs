@@ -7,7 +7,7 @@ use std::path::Path;
 use super::page::Page;
 use super::style::Style;
 use super::tables::{self, Shown, TableRow};
-use crate::measure::Value;
+use crate::measure::{GaugeStats, Value};
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
 use crate::report::words::{began, span};
@@ -40,6 +40,7 @@ pub fn write(
     text.messages()?;
     text.delivery()?;
     text.heartbeat()?;
+    text.target()?;
     text.generator()?;
     text.times()?;
     text.parts()?;
@@ -220,17 +221,36 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
+    fn gauge(&self, gauge: Gauge) -> Option<GaugeStats> {
+        let mut rows = self.run.summary.select(gauge.name(), None, None);
+        rows.find_map(|row| match row.value {
+            Value::Gauge(stats) => Some(stats),
+            _ => None,
+        })
+    }
+
+    /// What the load cost the target in the measured time; nothing where its process is not known.
+    fn target(&mut self) -> io::Result<()> {
+        let mut parts = Vec::new();
+        if let Some(cpu) = self.gauge(Gauge::TargetCpu) {
+            parts.push(format!("CPU {:.0} % (peak {:.0} %)", cpu.mean, cpu.max));
+        }
+        if let Some(rss) = self.gauge(Gauge::TargetRss) {
+            parts.push(size(rss.max));
+        }
+        if let Some(open) = self.gauge(Gauge::TargetDescriptors) {
+            parts.push(counted(open.max as u64, "descriptor"));
+        }
+        match parts.is_empty() {
+            true => Ok(()),
+            false => self.page.line("server", &parts.join(" · ")),
+        }
+    }
+
     fn generator(&mut self) -> io::Result<()> {
-        let gauge = |gauge: Gauge| {
-            let mut rows = self.run.summary.select(gauge.name(), None, None);
-            rows.find_map(|row| match row.value {
-                Value::Gauge(stats) => Some(stats),
-                _ => None,
-            })
-        };
         let workers = self.run.facts.workers;
         let mut parts = vec![counted(workers as u64, "worker")];
-        if let Some(cpu) = gauge(Gauge::GeneratorCpu) {
+        if let Some(cpu) = self.gauge(Gauge::GeneratorCpu) {
             let facts = &self.run.facts;
             let limit = match facts.cores {
                 Some(cores) if cores < workers as f64 => format!(" of {:.0} %", facts.cpu_limit()),
@@ -239,10 +259,10 @@ impl<W: Write> Text<'_, W> {
             let (mean, peak) = (cpu.mean, cpu.max);
             parts.push(format!("CPU {mean:.0} % (peak {peak:.0} %){limit}"));
         }
-        if let Some(rss) = gauge(Gauge::GeneratorRss) {
+        if let Some(rss) = self.gauge(Gauge::GeneratorRss) {
             parts.push(size(rss.max));
         }
-        if let Some(each) = gauge(Gauge::BytesPerConnection) {
+        if let Some(each) = self.gauge(Gauge::BytesPerConnection) {
             parts.push(format!("{} a connection", size(each.last)));
         }
         self.page.line("generator", &parts.join(" · "))

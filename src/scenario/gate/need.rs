@@ -100,6 +100,8 @@ pub(super) enum Need {
     Member,
     /// Some cohort publishes to a topic in the measured time.
     Published,
+    /// The process of the target is known.
+    Process,
     /// A second of the measured time, since states are sampled once a second.
     Second,
 }
@@ -249,6 +251,7 @@ impl Need {
                     || !is_steady && matches!(first, Some(Verb::Http(_)))
             }
             Self::Fault => !cohort.is_healthy(),
+            Self::Process => target.has_known_process(),
             Self::Upgrade => cohort.protocol == Protocol::WebSocket,
             Self::OwnClose if cohort.protocol == Protocol::Http => false,
             Self::OwnClose => !cohort.faults.iter().any(|fault| {

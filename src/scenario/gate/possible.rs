@@ -153,6 +153,12 @@ fn of_gauge(gauge: Gauge) -> (&'static [Need], &'static [Stat], &'static str) {
         Gauge::GeneratorRss => (&[], &[Peak, Max, Last], WHOLE_RUN),
         // Sampled only while many connections are open.
         Gauge::BytesPerConnection => (&[Need::Many], &[Peak, Last, Min, Max, Mean], ""),
+        // Sampled only while measuring.
+        Gauge::TargetCpu | Gauge::TargetRss | Gauge::TargetDescriptors => (
+            &[Need::Process, Need::Second],
+            &[Peak, Last, Min, Max, Mean],
+            "",
+        ),
     }
 }
 

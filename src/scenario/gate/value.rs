@@ -26,14 +26,17 @@ pub(super) enum Unit {
 /// The unit of a statistic of a metric.
 pub(super) fn unit_of(stat: Stat, kind: Kind, metric: &str) -> Unit {
     let bytes = metric.starts_with("bytes.")
-        || matches!(metric, "generator.rss" | "generator.bytes_per_connection");
+        || matches!(
+            metric,
+            "generator.rss" | "generator.bytes_per_connection" | "target.rss"
+        );
     match (stat, kind) {
         (Stat::Count, _) if bytes => Unit::Bytes,
         (Stat::Count, _) => Unit::Count,
         (Stat::Rate, _) if bytes => Unit::BytesPerSecond,
         (Stat::Rate, _) => Unit::PerSecond,
         (_, Kind::Histogram) => Unit::Time,
-        _ if metric == "generator.cpu" => Unit::Cpu,
+        _ if matches!(metric, "generator.cpu" | "target.cpu") => Unit::Cpu,
         _ if bytes => Unit::Bytes,
         _ => Unit::Count,
     }

@@ -167,6 +167,10 @@ impl Need {
                 "5,000 open connections at least",
                 "use more connections, or look at `generator.rss`",
             ),
+            Self::Process => (
+                "a target whose process is known",
+                "write the `command` that starts it, or its `pid`, in `[target]`: both need a server on this machine",
+            ),
             Self::Second => (
                 "a sample",
                 "write `duration = \"1s\"` in `[load]`, or longer",

@@ -59,6 +59,13 @@ pub struct Target {
     pub faults: Vec<TargetFault>,
 }
 
+impl Target {
+    /// Whether its process is known, so that its resources can be seen.
+    pub fn has_known_process(&self) -> bool {
+        self.url == TargetUrl::Embedded || self.process != Process::Unknown
+    }
+}
+
 access_keys! {
     /// The server under test.
     #[serde(expecting = "a table")]

@@ -189,11 +189,15 @@ impl Dice {
         }
     }
 
+    fn usage(&mut self) -> Usage {
+        Usage {
+            rss: self.count(),
+            descriptors: self.count(),
+            cpu: self.maybe(Self::length),
+        }
+    }
+
     fn surroundings(&mut self) -> Surroundings {
-        let usage = |dice: &mut Self| Usage {
-            rss: dice.count(),
-            descriptors: dice.count(),
-        };
         Surroundings {
             incidents: self.some(3, |dice| Incident {
                 kind: dice.of(&[IncidentKind::Sigstop, IncidentKind::HalfClose]),
@@ -224,7 +228,7 @@ impl Dice {
                 resolution_ns: dice.length(),
                 more: dice.count(),
             }),
-            usage: self.maybe(|dice| (usage(dice), usage(dice))),
+            usage: self.maybe(|dice| (dice.usage(), dice.usage())),
         }
     }
 
@@ -279,6 +283,7 @@ impl Dice {
                 phase: self.phase(),
                 cohorts: COHORTS.map(|_| self.part()).into(),
                 sources: generators.into_iter().collect(),
+                target: self.maybe(Self::usage),
             }
         };
         widths.into_iter().map(step).collect()

@@ -239,7 +239,11 @@ fn a_port_is_that_of_the_own_way() {
 
 #[test]
 fn resources_may_grow_so_much() {
-    let used = |rss, descriptors| Usage { rss, descriptors };
+    let used = |rss, descriptors| Usage {
+        rss,
+        descriptors,
+        cpu: None,
+    };
     let surroundings = Surroundings {
         usage: Some((used(40 << 20, 12), used(45 << 20, 13))),
         ..Surroundings::default()

@@ -230,6 +230,26 @@ fn the_built_in_server_does_nothing_unasked_unless_told() {
 }
 
 #[test]
+fn what_the_target_uses_needs_its_process() {
+    let load = "load = { connections = 2, duration = \"10s\" }\n";
+    for gate in [
+        "max(target.rss) < 1GiB",
+        "mean(target.cpu) < 80%",
+        "last(target.descriptors) < 100",
+    ] {
+        refused(
+            &format!("{load}{ELSEWHERE}"),
+            gate,
+            "whose process is known",
+        );
+        taken(&format!("{load}{ELSEWHERE}target.pid = 7\n"), gate);
+        taken(&format!("{load}target.url = \"embedded\"\n"), gate);
+    }
+    let short = load.replace("10s", "100ms") + "target.url = \"embedded\"\n";
+    refused(&short, "max(target.rss) < 1GiB", "a sample");
+}
+
+#[test]
 fn a_gate_is_about_someone() {
     let cohorts = |fault: &str, contract: &str| {
         format!(
