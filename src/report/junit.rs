@@ -8,7 +8,7 @@ use chrono::DateTime;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::run::Run;
-use super::words::{expected, seen, sentence};
+use super::words::{Stands, expected, seen, sentence};
 use crate::units::visible;
 use crate::verdict::{ContractResult, Exit, GateResult};
 
@@ -93,11 +93,9 @@ fn trust(run: &Run) -> TestCase {
 }
 
 fn gate(run: &Run, gate: &GateResult) -> TestCase {
-    let status = judged("gate", gate.passed, gate.doubted, || {
-        match gate.ended_the_run {
-            true => format!("it ended the run: {}", gate.why),
-            false => gate.why.clone(),
-        }
+    let status = judged("gate", Stands::of_gate(gate), || match gate.ended_the_run {
+        true => format!("it ended the run: {}", gate.why),
+        false => gate.why.clone(),
     });
     let mut test = test(run, ".gates", &gate.gate, status);
     test.set_system_out(xml(&format!("observed {}", seen(gate))));
@@ -106,22 +104,23 @@ fn gate(run: &Run, gate: &GateResult) -> TestCase {
 
 fn promise(run: &Run, promise: &ContractResult) -> TestCase {
     let name = format!("{} {}", promise.contract.key(), expected(promise));
-    let status = judged("promise", promise.passed, promise.doubted, || {
+    let status = judged("promise", Stands::of_promise(promise), || {
         promise.why.clone()
     });
     let of = format!(".promises.{}", xml(&promise.cohort));
     test(run, &of, name.trim_end(), status)
 }
 
-fn judged(kind: &str, passed: bool, doubted: bool, why: impl FnOnce() -> String) -> TestCaseStatus {
-    let mut status = match (passed, doubted) {
-        (_, true) => TestCaseStatus::skipped(),
-        (true, false) => return TestCaseStatus::success(),
-        (false, false) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+fn judged(kind: &str, stands: Stands, why: impl FnOnce() -> String) -> TestCaseStatus {
+    let mut status = match stands {
+        Stands::InDoubt | Stands::Open => TestCaseStatus::skipped(),
+        Stands::Held => return TestCaseStatus::success(),
+        Stands::Broken => TestCaseStatus::non_success(NonSuccessKind::Failure),
     };
-    let why = match doubted {
-        true => "the run is in doubt".to_owned(),
-        false => xml(&why()),
+    let why = match stands {
+        Stands::InDoubt => "the run is in doubt".to_owned(),
+        Stands::Open => xml(&format!("not decided: {}", why())),
+        Stands::Held | Stands::Broken => xml(&why()),
     };
     status.set_type(kind);
     status.set_message(why);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::headline::Headline;
 use super::run::Run;
 use super::times::names;
-use super::words::{began, expected, seen, sentence, symbol, word};
+use super::words::{Stands, began, expected, seen, sentence, symbol, word};
 use crate::measure::{Encoded, Histogram, Interval, Phase};
 use crate::units::{counted, cut, human_count, human_ns, visible};
 use crate::verdict::{View, samples_for};
@@ -224,27 +224,22 @@ fn sentence_of(run: &Run) -> String {
 }
 
 fn judged(run: &Run) -> Vec<Judged> {
-    let mark = |passed, doubted| match (passed, doubted) {
-        (_, true) => "?",
-        (true, false) => "✓",
-        (false, false) => "✗",
-    };
     let gates = run.verdict.gates.iter().map(|gate| Judged {
-        symbol: mark(gate.passed, gate.doubted),
+        symbol: Stands::of_gate(gate).symbol(),
         what: code(&gate.gate),
         seen: escaped(&seen(gate)),
-        is_held: gate.passed && !gate.doubted,
+        is_held: Stands::of_gate(gate) == Stands::Held,
     });
     let promises = run.verdict.contracts.iter().map(|promise| {
         let what = format!("{} {}", promise.contract.key(), expected(promise));
         Judged {
-            symbol: mark(promise.passed, promise.doubted),
+            symbol: Stands::of_promise(promise).symbol(),
             what: format!("{} of {}", code(what.trim_end()), code(&promise.cohort)),
             seen: match promise.why.is_empty() {
                 true => format!("{} judged", human_count(promise.n)),
                 false => code(&promise.why),
             },
-            is_held: promise.passed && !promise.doubted,
+            is_held: Stands::of_promise(promise) == Stands::Held,
         }
     });
     gates.chain(promises).collect()

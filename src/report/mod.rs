@@ -48,3 +48,4 @@ pub use run::{
 pub use summary_csv::write as summary_csv;
 pub use terminal::{Live, Style, failures, text};
 pub use timeline_csv::write as timeline_csv;
+pub use words::in_short;

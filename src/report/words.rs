@@ -35,11 +35,56 @@ pub(super) fn symbol(exit: Exit) -> &'static str {
     }
 }
 
+/// Where something that was judged stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stands {
+    Held,
+    Broken,
+    /// The run is in doubt, so it decides nothing.
+    InDoubt,
+    /// It is about a baseline, and nothing is decided.
+    Open,
+}
+
+impl Stands {
+    pub(super) fn of_gate(gate: &GateResult) -> Self {
+        match gate.is_open() && !gate.doubted {
+            true => Self::Open,
+            false => Self::of(gate.passed, gate.doubted),
+        }
+    }
+
+    pub(super) fn of_promise(promise: &ContractResult) -> Self {
+        Self::of(promise.passed, promise.doubted)
+    }
+
+    fn of(passed: bool, doubted: bool) -> Self {
+        match (passed, doubted) {
+            (_, true) => Self::InDoubt,
+            (true, false) => Self::Held,
+            (false, false) => Self::Broken,
+        }
+    }
+
+    pub(super) fn symbol(self) -> &'static str {
+        match self {
+            Self::Held => "✓",
+            Self::Broken => "✗",
+            Self::InDoubt | Self::Open => "?",
+        }
+    }
+}
+
+/// The verdict in a line, for one of several runs. `exit` is how it ended.
+pub fn in_short(run: &Run, exit: Exit) -> String {
+    format!("{}  {}", word(run.verdict.exit), sentence(run, exit))
+}
+
 /// The verdict in one sentence. `exit` is how wsbench will end.
 pub(super) fn sentence(run: &Run, exit: Exit) -> String {
     let verdict = &run.verdict;
     let result = match verdict.exit {
-        Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
+        Exit::Passed => held(verdict),
         Exit::Untrusted if !verdict.distrust.iter().any(|doubt| doubt.whole_run) => {
             in_doubt(verdict)
         }
@@ -67,10 +112,13 @@ pub(super) fn sentence(run: &Run, exit: Exit) -> String {
     }
 }
 
-/// Says what held, for a run in which everything held.
-fn held(gates: usize, promises: usize) -> String {
-    let gates = match gates {
+/// Says what held, for a run in which nothing failed; and what is not decided.
+fn held(verdict: &Judgement) -> String {
+    let open = verdict.gates.iter().filter(|gate| gate.is_open()).count();
+    let promises = verdict.contracts.len();
+    let gates = match verdict.gates.len() - open {
         0 => None,
+        decided if open > 0 => Some(counted(decided as u64, "gate")),
         1 => Some("the gate".to_owned()),
         all => Some(format!("all {all} gates")),
     };
@@ -80,9 +128,17 @@ fn held(gates: usize, promises: usize) -> String {
         all => Some(format!("all {all} promises")),
     };
     let all: Vec<String> = gates.into_iter().chain(promises).collect();
-    match all.is_empty() {
+    let held = match all.is_empty() {
+        true if open > 0 => "no other gate was there to hold".to_owned(),
         true => "there was no gate to hold".to_owned(),
         false => format!("{} held", all.join(" and ")),
+    };
+    match open {
+        0 => held,
+        _ => format!(
+            "{} on the baseline not decided; {held}",
+            counted(open as u64, "gate")
+        ),
     }
 }
 
@@ -135,9 +191,11 @@ fn failed(verdict: &Judgement) -> String {
 
 /// The observed value of a gate, or why there is none.
 pub(super) fn seen(gate: &GateResult) -> String {
-    match gate.observed {
-        Some(observed) => observed.to_string(),
-        None => gate.why.clone(),
+    match (gate.observed, gate.against) {
+        (Some(observed), Some(_)) => format!("{observed}: {}", gate.why),
+        (Some(observed), None) => observed.to_string(),
+        (None, Some(against)) => format!("{}: {}", against.standing.word(), gate.why),
+        (None, None) => gate.why.clone(),
     }
 }
 

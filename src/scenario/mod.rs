@@ -24,7 +24,7 @@ pub use fault::{
     Activity, Direction, Fault, FaultKind, Illegal, Path, PathFault, PathFaultKind, Signal, Sweep,
     TargetFault,
 };
-pub use gate::{Gate, Gates, Op, Selector, Stat, Subject};
+pub use gate::{BaselineGate, Gate, Gates, Op, Selector, Stat, Subject, subject_of};
 pub use overrides::{AccessOption, OptionValue, Overrides};
 pub use parse::parse;
 pub use preset::{PresetInWords, in_words as presets};

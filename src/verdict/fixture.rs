@@ -100,6 +100,7 @@ pub(super) fn scenario() -> Scenario {
         secrets: crate::scenario::Secrets::default(),
         data: Vec::new(),
         gates: Gates {
+            baseline: Vec::new(),
             pass: vec![gate(Stat::Count, "connections.dead", Op::Equal, 0.0)],
             abort: Vec::new(),
         },

@@ -1,6 +1,7 @@
 //! Evaluates gates: looks up each value, compares it and explains the result.
 //! A gate without data does not hold.
 
+use super::against::Against;
 use super::observe::{Observed, observe};
 use super::view::View;
 use crate::measure::Summary;
@@ -23,9 +24,16 @@ pub struct GateResult {
     pub why: String,
     /// Whether it is the abort gate that ended the run, and therefore counts as failed.
     pub ended_the_run: bool,
+    /// What it came to against a baseline; `None` for a gate with a limit of its own.
+    pub against: Option<Against>,
 }
 
 impl GateResult {
+    /// Whether nothing was decided: it is about a baseline, and was not compared, or the noise hides what would fail it.
+    pub fn is_open(&self) -> bool {
+        self.against.is_some_and(|one| one.standing.is_open())
+    }
+
     /// The limit with its unit; `None` if nothing was observed.
     pub fn limit(&self) -> Option<Observed> {
         let (observed, limit) = self.observed.zip(self.limit)?;
@@ -54,6 +62,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
                     format!("observed {observed}")
                 },
                 ended_the_run: false,
+                against: None,
             }
         }
         Err(no_data) => GateResult {
@@ -64,6 +73,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
             doubted: false,
             why: no_data.to_string(),
             ended_the_run: false,
+            against: None,
         },
     }
 }
@@ -79,6 +89,7 @@ pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateRes
         doubted: false,
         why: "held, and so ended the run (an `abort` gate)".to_owned(),
         ended_the_run: true,
+        against: None,
     }
 }
 

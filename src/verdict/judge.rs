@@ -64,7 +64,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     }
     let warnings = warnings::find(scenario, view, facts, &distrust);
     Verdict {
-        exit: exit(facts, &gates, &contracts, &distrust),
+        exit: exit_code(facts, &gates, &contracts, !distrust.is_empty()),
         gates,
         contracts,
         warnings,
@@ -74,11 +74,11 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
 
 /// Chooses the exit code. A failure without a doubt stands, whatever else is in doubt; a doubt about the whole run
 /// leaves no failure standing.
-fn exit(
+pub fn exit_code(
     facts: &Facts,
     gates: &[GateResult],
     contracts: &[ContractResult],
-    distrust: &[Doubt],
+    is_in_doubt: bool,
 ) -> Exit {
     let gates = gates.iter().map(|gate| (gate.passed, gate.doubted));
     let promises = contracts.iter().map(|one| (one.passed, one.doubted));
@@ -89,7 +89,7 @@ fn exit(
         Exit::Unexpected
     } else if has_failed {
         Exit::Failed
-    } else if !distrust.is_empty() {
+    } else if is_in_doubt {
         Exit::Untrusted
     } else {
         Exit::Passed

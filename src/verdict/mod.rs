@@ -1,6 +1,7 @@
 //! Turns numbers into a verdict: the gates, doubts about the run itself, and one exit code.
 //! Pure: uses no clock, no socket and no file.
 
+mod against;
 mod answers;
 mod contract;
 mod distrust;
@@ -26,6 +27,7 @@ mod view;
 mod warning;
 mod warnings;
 
+pub use against::{Against, Standing};
 pub use answers::{Asked, Idle};
 pub use contract::{
     ActivityResult, Bounds, CohortEnds, ContractResult, Evidence, Judged, Occurred, Times,
@@ -36,7 +38,7 @@ pub use exit::Exit;
 pub use facts::{Facts, Outcome, Throttling, planned_connections};
 pub use failures::Failures;
 pub use gates::{GateResult, first_holding};
-pub use judge::{Verdict, judge};
+pub use judge::{Verdict, exit_code, judge};
 pub use observe::{Measure, NoData, Observed, observe};
 pub use presence::Openings;
 pub use seen::Seen;

@@ -228,6 +228,9 @@ impl Explanation {
         text += &rows_by_group("goes wrong", &faults(scenario));
         text += &rows_by_group("promised", &promises(scenario));
         text += &rows_of("must hold", gates(&scenario.gates.pass));
+        let of_baseline = scenario.gates.baseline.iter();
+        let of_baseline: Vec<Gate> = of_baseline.map(|gate| gate.where_base_is(1.0)).collect();
+        text += &rows_of("compared", gates(&of_baseline));
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
     }

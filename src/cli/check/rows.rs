@@ -112,8 +112,11 @@ pub(super) fn gates(scenario: &Scenario) -> Vec<GateRow> {
         }
     };
     let pass = scenario.gates.pass.iter().map(|gate| row(gate, false));
+    let of_baseline = scenario.gates.baseline.iter();
+    // What it allows is not shown.
+    let of_baseline = of_baseline.map(|gate| row(&gate.where_base_is(1.0), false));
     let abort = scenario.gates.abort.iter().map(|gate| row(gate, true));
-    pass.chain(abort).collect()
+    pass.chain(of_baseline).chain(abort).collect()
 }
 
 /// The names of the cohorts that a gate looks at; for a ratio, one list for each of its parts.

@@ -6,7 +6,7 @@ use crate::report::picture::{
     Judged as Dot, Level, Strip, Survival, Svg, Sweep, Window, gate_bar, times_the_limit,
 };
 use crate::report::run::Run;
-use crate::report::words::{expected, origin, seen};
+use crate::report::words::{Stands, expected, origin, seen};
 use crate::scenario::PromiseKind;
 use crate::units::{human_count, human_ns, visible};
 use crate::verdict::{Bounds, ContractResult, GateResult, Judged, Occurred};
@@ -20,15 +20,16 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    fn of(passed: bool, doubted: bool) -> Self {
-        let (class, symbol, word) = match (passed, doubted) {
-            (_, true) => ("maybe", "?", "in doubt"),
-            (true, false) => ("ok", "✓", "held"),
-            (false, false) => ("no", "✗", "broken"),
+    fn of(stands: Stands) -> Self {
+        let (class, word) = match stands {
+            Stands::InDoubt => ("maybe", "in doubt"),
+            Stands::Open => ("maybe", "not decided"),
+            Stands::Held => ("ok", "held"),
+            Stands::Broken => ("no", "broken"),
         };
         Self {
             class,
-            symbol,
+            symbol: stands.symbol(),
             word,
         }
     }
@@ -49,7 +50,7 @@ pub(super) fn gates(run: &Run) -> Vec<GateRow> {
         let both = gate.observed.zip(gate.limit());
         let both = both.map(|(seen, limit)| (seen.value, limit.value));
         GateRow {
-            mark: Mark::of(gate.passed, gate.doubted),
+            mark: Mark::of(Stands::of_gate(gate)),
             gate: visible(&gate.gate),
             seen: visible(&seen(gate)),
             bar: both.and_then(|(seen, limit)| gate_bar(seen, limit, gate.passed)),
@@ -108,7 +109,7 @@ fn promise(promise: &ContractResult) -> Promise {
         format!("{min} · p50 {p50} · p99 {p99} · {max}")
     });
     Promise {
-        mark: Mark::of(promise.passed, promise.doubted),
+        mark: Mark::of(Stands::of_promise(promise)),
         key: promise.contract.key(),
         expected: visible(&expected(promise)),
         from: promise.from.map(|from| format!("from {}", origin(from))),

@@ -106,6 +106,12 @@ pub struct OutputSet {
     _lock: Lock,
 }
 
+/// The name of a dated folder.
+fn name_of(started_at: SystemTime) -> String {
+    let time = humantime::format_rfc3339_seconds(started_at.max(SystemTime::UNIX_EPOCH));
+    time.to_string().replace(['-', ':'], "")
+}
+
 impl OutputSet {
     /// Whether this path is one of its files. The folder must exist.
     pub fn has(&self, path: &Path) -> bool {
@@ -179,8 +185,7 @@ impl OutputSet {
         started_at: SystemTime,
     ) -> Result<Self, OutputError> {
         let of_scenario = root.join(&scenario.name);
-        let time = humantime::format_rfc3339_seconds(started_at.max(SystemTime::UNIX_EPOCH));
-        let time = time.to_string().replace(['-', ':'], "");
+        let time = name_of(started_at);
         let mut made = folder::make(&of_scenario)?;
         let folder = match folder::make_fresh(&of_scenario, &time) {
             Ok(folder) => folder,
@@ -200,6 +205,21 @@ impl OutputSet {
         set.made = made;
         set.latest = Some(of_scenario.join("latest"));
         Ok(set)
+    }
+
+    /// Makes a folder of its own for several reports, `<root>/<name>/<UTC time>`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn dated_folder(
+        root: &Path,
+        name: &str,
+        started_at: SystemTime,
+    ) -> Result<PathBuf, OutputError> {
+        let of_scenario = root.join(name);
+        let time = name_of(started_at);
+        folder::make(&of_scenario)?;
+        folder::make_fresh(&of_scenario, &time)
     }
 
     /// The folder of the report.

@@ -10,7 +10,7 @@ use crate::report::numbers::{of_us, us};
 use crate::scenario::Origin;
 use crate::units::Nanos;
 use crate::verdict::{
-    Bounds, ContractResult, Evidence, Exit, GateResult, Measure, Observed, Times,
+    Against, Bounds, ContractResult, Evidence, Exit, GateResult, Measure, Observed, Times,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -25,6 +25,9 @@ struct GateLine<'a> {
     doubted: bool,
     why: Cow<'a, str>,
     ended_the_run: bool,
+    /// What it came to against a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    baseline: Option<Against>,
 }
 
 impl Serialize for GateResult {
@@ -38,6 +41,7 @@ impl Serialize for GateResult {
             doubted: self.doubted,
             why: (&*self.why).into(),
             ended_the_run: self.ended_the_run,
+            baseline: self.against,
         };
         line.serialize(serializer)
     }
@@ -64,6 +68,7 @@ impl<'de> Deserialize<'de> for GateResult {
             doubted: line.doubted,
             why: line.why.into_owned(),
             ended_the_run: line.ended_the_run,
+            against: line.baseline,
         })
     }
 }

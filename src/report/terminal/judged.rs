@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::page::Page;
 use super::style::{WIDTH, columns, columns_of_words, wrapped};
 use crate::report::run::Run;
-use crate::report::words::{expected, origin, seen};
+use crate::report::words::{Stands, expected, origin, seen};
 use crate::scenario::{Activity, End, Origin};
 use crate::units::{cut, human_count, human_ns, visible};
 use crate::verdict::{ActivityResult, CohortEnds, ContractResult, GateResult};
@@ -25,11 +25,12 @@ const NAME_WIDTH: usize = 20;
 const MAX_CODES: usize = 2;
 
 impl<W: Write> Page<W> {
-    fn mark(&self, passed: bool, doubted: bool) -> String {
-        match (passed, doubted) {
-            (_, true) => self.style.doubtful("? VOID"),
-            (true, false) => self.style.good("✓ PASS"),
-            (false, false) => self.style.bad("✗ FAIL"),
+    fn mark(&self, stands: Stands) -> String {
+        match stands {
+            Stands::InDoubt => self.style.doubtful("? VOID"),
+            Stands::Open => self.style.doubtful("? OPEN"),
+            Stands::Held => self.style.good("✓ PASS"),
+            Stands::Broken => self.style.bad("✗ FAIL"),
         }
     }
 
@@ -45,7 +46,7 @@ impl<W: Write> Page<W> {
             let mark = match gate.ended_the_run {
                 true if gate.doubted => format!("{} ", self.style.doubtful("? ABORT")),
                 true => format!("{} ", self.style.bad("✗ ABORT")),
-                false => format!("{}  ", self.mark(gate.passed, gate.doubted)),
+                false => format!("{}  ", self.mark(Stands::of_gate(gate))),
             };
             let (text, seen) = (visible(&gate.gate), seen(gate));
             let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
@@ -87,7 +88,7 @@ impl<W: Write> Page<W> {
             writeln!(
                 self.out,
                 "{}  {row}",
-                self.mark(contract.passed, contract.doubted)
+                self.mark(Stands::of_promise(contract))
             )?;
             self.beside(contract)?;
         }

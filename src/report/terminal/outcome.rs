@@ -9,10 +9,10 @@ use super::style::Style;
 use crate::report::run::Run;
 use crate::report::words::{sentence, word};
 use crate::units::visible;
-use crate::verdict::Exit;
+use crate::verdict::{Exit, GateResult};
 
-/// Writes what went wrong: failed gates, broken promises, doubts and the verdict. Writes nothing for a run
-/// that passed. `exit` is how wsbench will end.
+/// Writes what went wrong: failed gates, broken promises, doubts and the verdict; and gates that are not decided. Writes
+/// nothing for a run in which all held. `exit` is how wsbench will end.
 ///
 /// # Errors
 /// When writing to `out` fails.
@@ -24,13 +24,14 @@ pub fn write(
     out: impl Write,
 ) -> io::Result<()> {
     let verdict = &run.verdict;
-    if verdict.exit == Exit::Passed {
+    if verdict.exit == Exit::Passed && !verdict.gates.iter().any(GateResult::is_open) {
         return Ok(());
     }
     let mut page = Page { style, out };
     let name = page.style.bold(&visible(&run.scenario.name));
     writeln!(page.out, "{name} against {}", visible(&run.scenario.target))?;
-    let gates: Vec<_> = verdict.gates.iter().filter(|one| !one.passed).collect();
+    let gates = verdict.gates.iter();
+    let gates: Vec<_> = gates.filter(|one| !one.passed || one.is_open()).collect();
     page.gates(&gates)?;
     let broken: Vec<_> = verdict.contracts.iter().filter(|one| !one.passed).collect();
     if !broken.is_empty() {

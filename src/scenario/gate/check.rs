@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::baseline::{self, BaselineGate};
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
 use super::names::{Names, looks_at_a_cohort};
 use super::possible::{can_have_data, says_something};
@@ -35,8 +36,26 @@ impl GateError {
     }
 }
 
+/// A gate, by what it compares with.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::scenario) enum Read {
+    /// A value of its own.
+    Gate(Gate),
+    /// A part of what a baseline has.
+    OfBaseline(BaselineGate),
+}
+
+impl Read {
+    pub(super) fn subject(&self) -> &Subject {
+        match self {
+            Self::Gate(gate) => &gate.subject,
+            Self::OfBaseline(gate) => &gate.subject,
+        }
+    }
+}
+
 /// Reads and checks a gate.
-pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, GateError> {
+pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Read, GateError> {
     let pieces = grammar::parse(text).map_err(|(at, expected)| unreadable(text, at, &expected))?;
     let (subject, unit) = match &pieces.subject {
         SubjectPieces::Ratio(above, below) => {
@@ -54,6 +73,10 @@ pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, G
             (Subject::Stat(stat, selector), unit)
         }
     };
+    let of_baseline = baseline::read(text, &subject, pieces.op, &pieces.value, unit)?;
+    if let Some(gate) = of_baseline {
+        return Ok(Read::OfBaseline(gate));
+    }
     let value = unit.read(pieces.value.text).map_err(|hint| {
         let what = format!(
             "`{}` is not {}, which `{subject}` is compared with",
@@ -63,12 +86,12 @@ pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, G
         GateError::new(&pieces.value, what).hint(hint)
     })?;
     says_anything(pieces.op, value, &pieces.value)?;
-    Ok(Gate {
+    Ok(Read::Gate(Gate {
         subject,
         op: pieces.op,
         value,
         text: text.trim().to_owned(),
-    })
+    }))
 }
 
 /// Refuses a comparison with zero that has one result whatever happens, because nothing that is measured is negative.
@@ -235,13 +258,17 @@ pub(super) mod tests {
         }
     }
 
+    /// A gate with a value of its own.
+    fn own(text: &str) -> Result<Gate, GateError> {
+        match read(text, &names())? {
+            Read::Gate(gate) => Ok(gate),
+            Read::OfBaseline(gate) => panic!("{gate:?}"),
+        }
+    }
+
     #[test]
     fn a_gate_means_what_it_says() {
-        let gate = read(
-            " p99.9(latency.echo{cohort=slow, stage=2}) <= 50ms ",
-            &names(),
-        )
-        .unwrap();
+        let gate = own(" p99.9(latency.echo{cohort=slow, stage=2}) <= 50ms ").unwrap();
         assert_eq!(
             gate.subject.to_string(),
             "p99.9(latency.echo{cohort=slow, stage=2})"
@@ -268,7 +295,7 @@ pub(super) mod tests {
             ("count(closes.1011.peer) == 0", 0.0),
             ("count(errors.refused) == 0", 0.0),
         ] {
-            assert_eq!(read(text, &names()).unwrap().value, value, "{text}");
+            assert_eq!(own(text).unwrap().value, value, "{text}");
         }
     }
 
@@ -365,7 +392,7 @@ pub(super) mod tests {
             match read(&text, &names()) {
                 Ok(gate) => {
                     let subject = text.split(") ").next().unwrap().to_owned() + ")";
-                    prop_assert_eq!(gate.subject.to_string(), subject);
+                    prop_assert_eq!(gate.subject().to_string(), subject);
                 }
                 Err(error) => prop_assert!(text.get(error.span).is_some()),
             }

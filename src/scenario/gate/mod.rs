@@ -1,6 +1,7 @@
 //! Gates: conditions such as `p99(latency.echo) < 50ms`.
 //! The grammar, the checks against the catalogue of metrics, and the conversion back to text.
 
+mod baseline;
 mod check;
 mod due;
 mod grammar;
@@ -16,6 +17,7 @@ mod subject;
 mod value;
 mod words;
 
+pub use baseline::{BaselineGate, subject_of};
 pub(super) use due::{Period, Schedule};
 pub(super) use names::Names;
 pub(super) use run::Run;

@@ -1,6 +1,7 @@
 //! `[gates]`, and the gates of the command line.
 
-use super::check::read as read_gate;
+use super::baseline::BaselineGate;
+use super::check::{Read, read as read_gate};
 use super::names::Names;
 use super::subject::{Op, Subject};
 use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, inside, keys};
@@ -14,6 +15,8 @@ pub struct Gates {
     pub pass: Vec<Gate>,
     /// The conditions that end the run at once and fail it, as soon as any of them *holds*.
     pub abort: Vec<Gate>,
+    /// The conditions of `pass` that are about a baseline. What they allow is not known before it is read.
+    pub baseline: Vec<BaselineGate>,
 }
 
 /// One condition on a measured value.
@@ -33,7 +36,8 @@ keys! {
     /// What must hold.
     #[serde(expecting = "a table")]
     GatesTable = "Gates" {
-        /// All of these must hold at the end, such as "p99(latency.echo) < 50ms".
+        /// All of these must hold at the end, such as "p99(latency.echo) < 50ms". With `--baseline` they may be about
+        /// an earlier version: "p50(latency.echo) < 110% of baseline + 2ms".
         pass: List<At<String>>,
         /// Any of these that holds ends the run at once, and fails it.
         abort: List<At<String>>,
@@ -47,18 +51,28 @@ pub(in crate::scenario) fn resolve(
     given: &[String],
     names: &Names<'_>,
 ) -> Gates {
-    let mut pass = list(check, "gates.pass", &table.value.pass, names);
+    let mut all = list(check, "gates.pass", &table.value.pass, names);
     let given: Vec<_> = given
         .iter()
         .map(|text| At::option("--gate", text.clone()))
         .filter_map(|text| read(check, "--gate", &text, names))
         .collect();
-    pass.retain(|gate| given.iter().all(|new| new.subject != gate.subject));
-    pass.extend(given);
-    Gates {
-        pass,
-        abort: list(check, "gates.abort", &table.value.abort, names),
+    all.retain(|gate| given.iter().all(|new| new.subject() != gate.subject()));
+    all.extend(given);
+    let mut gates = Gates::default();
+    for gate in all {
+        match gate {
+            Read::Gate(gate) => gates.pass.push(gate),
+            Read::OfBaseline(gate) => gates.baseline.push(gate),
+        }
     }
+    for gate in list(check, "gates.abort", &table.value.abort, names) {
+        // `read` lets no other through.
+        if let Read::Gate(gate) = gate {
+            gates.abort.push(gate);
+        }
+    }
+    gates
 }
 
 fn list(
@@ -66,7 +80,7 @@ fn list(
     key: &str,
     list: &Key<List<At<String>>>,
     names: &Names<'_>,
-) -> Vec<Gate> {
+) -> Vec<Read> {
     let texts = list.items();
     if let (Some(list), true) = (list, texts.len() > MAX_GATES) {
         let what = format_args!("has more than {MAX_GATES} gates");
@@ -79,8 +93,15 @@ fn list(
     gates.collect()
 }
 
-fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) -> Option<Gate> {
+fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) -> Option<Read> {
     let error = match read_gate(&text.value, names) {
+        Ok(Read::OfBaseline(_)) if key == "gates.abort" => {
+            let what =
+                "cannot take this gate: what a baseline allows is judged when the run is over";
+            let hint = "write it into `gates.pass`, or give it a limit of its own".to_owned();
+            check.problem(key, &text.place, what, Some(hint));
+            return None;
+        }
         Ok(gate) => return Some(gate),
         Err(error) => error,
     };

@@ -6,7 +6,9 @@ use super::super::super::*;
 use super::Dice;
 use crate::metric::Unit;
 use crate::scenario::{Activity, End, Origin, PromiseKind};
-use crate::verdict::{Bounds, Evidence, Judged, Measure, Observed, Occurred, Times};
+use crate::verdict::{
+    Against, Bounds, Evidence, Judged, Measure, Observed, Occurred, Standing, Times,
+};
 
 impl Dice {
     pub(super) fn verdict(&mut self) -> Judgement {
@@ -68,6 +70,19 @@ impl Dice {
             doubted: self.yes(),
             why: self.text(),
             ended_the_run: self.yes(),
+            against: self.maybe(|dice| Against {
+                standing: dice.of(&[
+                    Standing::Held,
+                    Standing::Worse,
+                    Standing::Undecided,
+                    Standing::NotCompared,
+                ]),
+                base: dice.maybe(Self::number),
+                ratio: dice.maybe(Self::number),
+                ratio_lo: dice.maybe(Self::number),
+                ratio_hi: dice.maybe(Self::number),
+                could_see: dice.maybe(Self::number),
+            }),
         }
     }
 
