@@ -71,6 +71,36 @@ pub(super) enum CliError {
     /// The labels of the command line do not go together.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// A gate is about a baseline, and there is none.
+    #[error(
+        "judge `{gate}`: there is no baseline\nhint: name one with `--baseline FILE`; `wsbench baseline add FILE` makes one"
+    )]
+    NoBaseline { gate: String },
+    /// `--strict` has nothing to be strict about.
+    #[error(
+        "be strict: no gate is about the baseline\nhint: add one: --gate \"p50(latency.echo) < 110% of baseline\""
+    )]
+    NothingStrict,
+    /// A baseline cannot be read or used.
+    #[error("use the baseline {}: {what}", path.display())]
+    Baseline { path: PathBuf, what: String },
+    /// Runs that cannot be compared.
+    #[error("use {}: {what}", path.display())]
+    NotASession { path: PathBuf, what: String },
+    /// Runs of different settings.
+    #[error("compare: {0}\nhint: run the same again; `--force` compares nevertheless")]
+    NotComparable(String),
+    /// There is nothing to compare with.
+    #[error(
+        "compare: there is no new run\nhint: wsbench compare BASE… -- NEW…, or wsbench compare --baseline FILE NEW…"
+    )]
+    NothingNew,
+    /// A gate of `compare` is none on a baseline.
+    #[error("judge `{gate}`: {what}")]
+    Gate { gate: String, what: String },
+    /// A signal came between two runs, or ended one.
+    #[error("compare: interrupted")]
+    Stopped,
     /// A stored run cannot be read.
     #[error(transparent)]
     Stored(#[from] ReadError),
@@ -167,6 +197,13 @@ impl CliError {
             | Self::Write { .. }
             | Self::Labels(_)
             | Self::Stored(_)
+            | Self::NoBaseline { .. }
+            | Self::NothingStrict
+            | Self::Baseline { .. }
+            | Self::NotASession { .. }
+            | Self::NotComparable(_)
+            | Self::NothingNew
+            | Self::Gate { .. }
             | Self::Output(_)
             | Self::Embedded(_)
             | Self::Host(_)
@@ -175,7 +212,9 @@ impl CliError {
             | Self::Prepare(_)
             | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
             Self::NoConnection(_) | Self::Lookup(_) => Exit::Untrusted,
-            Self::Interrupted | Self::Engine(EngineError::Killed) => Exit::Interrupted,
+            Self::Interrupted | Self::Stopped | Self::Engine(EngineError::Killed) => {
+                Exit::Interrupted
+            }
             Self::LateOutput(_)
             | Self::LateWrite { .. }
             | Self::Relay(_)

@@ -80,6 +80,30 @@ fn read_pipe(pipe: &File, most: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file at once, or leaves what is there: a reader never sees a part of it.
+///
+/// # Errors
+/// When it cannot be written beside its place, or not be put there.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = File::create_new(&part).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let landed = written.and_then(|()| std::fs::rename(&part, path));
+    landed.inspect_err(|error| {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            let _ = std::fs::remove_file(&part);
+        }
+    })
+}
+
 /// An input file that must not be overwritten, and its description: "the scenario".
 pub(super) type Needed = (PathBuf, &'static str);
 

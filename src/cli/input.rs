@@ -20,7 +20,7 @@ pub(super) struct Input {
 }
 
 /// A scenario, and the server that it is for.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct Named {
     /// A file, the name of a shipped scenario (echo, heartbeat-contract, …), or ws://…
     #[arg(value_name = "SCENARIO")]
@@ -68,6 +68,15 @@ impl Input {
     /// Reads the scenario, and applies everything that the command line changes.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         self.named.load_with(&self.changes)
+    }
+
+    /// The same, against another server.
+    pub(super) fn load_against(&self, url: &str) -> Result<Loaded, CliError> {
+        let named = Named {
+            url: Some(url.to_owned()),
+            ..self.named.clone()
+        };
+        named.load_with(&self.changes)
     }
 
     /// The scenario in full, without its dialect. Knows of the command line only the address.

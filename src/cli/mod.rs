@@ -1,9 +1,13 @@
 //! The command line, which combines the other layers. The only layer that prints, reads the environment, and
 //! chooses an exit code.
 
+mod ab;
 mod access;
 mod around;
+mod attempt;
+mod baseline;
 mod check;
+mod compare;
 mod error;
 mod files;
 mod formats;
@@ -11,13 +15,17 @@ mod init;
 mod input;
 mod log;
 mod messages;
+mod observer;
+mod past;
 mod presets;
 mod probe;
 mod progress;
+mod repeat;
 mod report;
 mod run;
 mod schema;
 pub mod serve;
+mod sessions;
 mod signals;
 mod start;
 mod target;
@@ -59,6 +67,12 @@ enum Command {
     Try(trial::Args),
     /// Show a stored run again, or write it in another format
     Report(report::Args),
+    /// Compare runs with runs, or with a baseline
+    Compare(compare::Args),
+    /// Keep what a server did, to compare later versions with
+    Baseline(baseline::Args),
+    /// Run against two servers in turn, and judge the one by the other
+    Ab(ab::Args),
     /// Write a scenario to start from
     Init(init::Args),
     /// Examine how a server treats a client, and write a scenario for it
@@ -80,6 +94,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Try(args) => trial::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
+        Command::Ab(args) => ab::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),

@@ -1,35 +1,30 @@
 //! `wsbench run`: load, plan, open outputs, run, judge, report.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use clap::builder::RangedI64ValueParser;
 use tracing::info;
 
-use super::around::Around;
+use super::attempt::{self, Attempt, Played};
 use super::error::CliError;
 use super::formats::Formats;
 use super::input::{Input, Loaded};
 use super::log::Log;
 use super::messages::Messages;
-use super::progress::Shown;
+use super::past::{Against, Past};
+use super::repeat::Repeat;
 use super::signals::Signals;
-use super::start::{self, Started};
+use super::start;
 use super::term;
 use crate::engine::{self, cores};
-use crate::host::{self, Throttled};
-use crate::measure::{Echoes, Usage};
-use crate::net;
-use crate::plan::Plan;
-use crate::report::{self, Host, Label, Labels, LabelsError, Options, OutputSet, Parts, Run};
+use crate::report::{self, Label, Labels, LabelsError, OutputSet, Run};
 use crate::scenario::Scenario;
-use crate::time;
-use crate::units::counted;
-use crate::verdict::{Exit, Facts, Outcome, Throttling, first_holding, judge};
+use crate::verdict::Exit;
 
 /// The folder for reports without `--out`.
-const REPORTS: &str = "reports";
+pub(super) const REPORTS: &str = "reports";
 
 /// Run a scenario, and judge it by its gates.
 #[derive(Debug, clap::Args)]
@@ -40,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Write a row for each answered message to this CSV file; - is standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
     messages: Option<PathBuf>,
     /// Log phases, dials and why connections ended to this file, to see later why a run failed; - is standard error
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
@@ -55,8 +50,13 @@ pub(super) struct Args {
     )]
     seed: u64,
     /// Threads that send and receive [default: one for each core]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_workers())]
     workers: Option<u16>,
+    /// Run so often: a session, which counts as one value where versions are compared
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=100))]
+    repeat: u16,
+    #[command(flatten)]
+    against: Against,
     /// Show no progress and no summary, only errors, failed gates and doubts
     #[arg(long, short)]
     quiet: bool,
@@ -70,69 +70,71 @@ pub(super) struct Args {
     formats: Formats,
 }
 
-fn parse_seed(text: &str) -> Result<u64, &'static str> {
+pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
     text.parse()
         .map_err(|_| "write a whole number, not below 0 and below 2^64")
 }
 
+/// Reads a number of workers.
+pub(super) fn parse_workers() -> RangedI64ValueParser<u16> {
+    RangedI64ValueParser::<u16>::new().range(1..=1024)
+}
+
 /// Executes the whole command.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let loaded = args.input.load()?;
-    let run = run_loaded(args, &loaded);
+    let mut loaded = args.input.load()?;
+    let run = run_loaded(args, &mut loaded);
     run.map_err(|error| error.masked(&loaded.scenario.secrets))
 }
 
-fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
+fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
     let labels = labels(args, loaded)?;
     let started_at = SystemTime::now();
-    let mut plan = Plan::new(loaded.scenario.clone(), args.seed, start::nonce(started_at));
-    plan.keeps_echoes = args.messages.is_some();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
-    start::get_rights(&plan, workers)?;
-    let (signals, interrupt) = Signals::listen()?;
+    let past = Past::open(&args.against, loaded, workers)?;
+    start::get_rights(&attempt::plan(loaded, args.seed, started_at), workers)?;
+    let (signals, _) = Signals::listen()?;
+    if args.repeat > 1 {
+        let _log = log(args, loaded, None)?;
+        let repeat = Repeat {
+            loaded,
+            labels: &labels,
+            past: past.as_ref(),
+            times: args.repeat,
+            seed: args.seed,
+            workers,
+            signals: &signals,
+            out: args.out.as_deref(),
+            quiet: args.quiet,
+            json: args.json,
+            formats: args.formats.open(&loaded.files, None)?,
+        };
+        return repeat.run(started_at);
+    }
     let output = open_output(args, &loaded.scenario, started_at)?;
     let messages = messages_file(args, loaded, &output)?;
-    let _log = log(args, loaded, &output)?;
+    let _log = log(args, loaded, Some(&output))?;
     let formats = args.formats.open(&loaded.files, None)?;
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
-    let Started {
-        target,
-        around,
-        prepared,
-    } = start::start(plan, args.seed, workers, &signals)?;
-
-    let before = host::throttled();
-    let mut observer = RunObserver::new(&loaded.scenario, &around, messages, args.quiet);
-    let mut finished = prepared
-        .run(interrupt, &mut observer)
-        .map_err(CliError::Engine)?;
-    let heard = signals.count();
-    let ended = observer.end();
-    let (surroundings, failure) = around.end(finished.origin, &mut finished.summary);
-    let failure = finished.failure.map(CliError::Engine).or(failure);
-    drop(target);
-
-    let facts = Facts {
-        outcome: outcome(failure.as_ref(), finished.interrupted, ended.held),
-        workers: finished.workers,
-        precise_timer: time::PRECISE,
-        kernel_view: net::TCP_VIEW,
-        cores: host::allowed_cores(),
-        throttling: throttling(before),
-        surroundings,
-    };
-    let verdict = judge(&loaded.scenario, &finished.summary, &facts);
-    let run = Run::of(Parts {
-        scenario: &loaded.scenario,
-        scenario_text: &loaded.text,
-        scenario_file: loaded.file.clone(),
-        options: options(args, loaded, labels),
-        host: Host::detect(),
+    let attempt = Attempt {
+        loaded,
+        labels,
+        seed: args.seed,
+        workers,
+        signals: &signals,
+        messages,
+        quiet: args.quiet,
         started_at,
-        facts,
-        summary: finished.summary,
-        verdict,
-    });
+    };
+    let Played {
+        mut run,
+        failure,
+        messages,
+        heard,
+    } = attempt.play()?;
+    if let Some(past) = &past {
+        past.settle(&mut run);
+    }
     let written = output.commit(&run).map_err(CliError::LateOutput);
     info!(
         outcome = run.facts.outcome.name(),
@@ -147,7 +149,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         let write = move || formats.write();
         until_signal(&signals, heard, "the files of other formats", write)
     });
-    let failures = [failure, written.err(), ended.messages.err(), formats.err()];
+    let failures = [failure, written.err(), messages.err(), formats.err()];
     let mut exit = ended_by(&run, &failures);
     let text = text(args, &run, exit, folder.as_deref(), annotations);
     let heard = signals.count();
@@ -217,17 +219,6 @@ fn text(
     Ok(out)
 }
 
-fn outcome(failure: Option<&CliError>, interrupted: bool, held: Option<String>) -> Outcome {
-    match (failure, interrupted, held) {
-        (Some(error), ..) => Outcome::Broken {
-            why: format!("failed to {error}"),
-        },
-        (None, true, _) => Outcome::Interrupted,
-        (None, false, Some(gate)) => Outcome::Aborted { gate },
-        (None, false, None) => Outcome::Completed,
-    }
-}
-
 fn open_output(
     args: &Args,
     scenario: &Scenario,
@@ -266,11 +257,11 @@ fn messages_file(
 }
 
 /// Opens the file of `--log`.
-fn log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, CliError> {
+fn log(args: &Args, loaded: &Loaded, output: Option<&OutputSet>) -> Result<Option<Log>, CliError> {
     let Some(path) = args.log.as_deref() else {
         return Ok(None);
     };
-    not_of_report(path, output)?;
+    output.map_or(Ok(()), |output| not_of_report(path, output))?;
     let mut needed = loaded.files.clone();
     needed.extend((args.messages.iter()).map(|file| (file.clone(), "the file of `--messages`")));
     Log::start(path, &needed, &loaded.scenario.secrets).map(Some)
@@ -291,106 +282,4 @@ fn labels(args: &Args, loaded: &Loaded) -> Result<Labels, LabelsError> {
     let masked = |label: &Label| Label::new(label.key(), &secrets.mask(label.value()));
     let masked = args.label.iter().map(masked);
     Labels::of(masked.collect::<Result<Vec<_>, _>>()?)
-}
-
-fn options(args: &Args, loaded: &Loaded, labels: Labels) -> Options {
-    Options {
-        seed: args.seed,
-        overrides: loaded.overrides.clone(),
-        labels,
-    }
-}
-
-/// The throttling since `before`; `None` if there is no limit.
-fn throttling(before: Option<Throttled>) -> Option<Throttling> {
-    let Throttled { periods, throttled } = host::throttled()?.since(before?);
-    Some(Throttling { periods, throttled })
-}
-
-/// Watches the run second by second: shows progress, and ends the run when an abort gate holds or the relay has failed.
-struct RunObserver<'a> {
-    progress: Shown,
-    scenario: &'a Scenario,
-    around: &'a Around,
-    messages: Option<Messages>,
-    held: Option<String>,
-}
-
-/// What was seen until the end.
-struct Watched {
-    /// The abort gate that held.
-    held: Option<String>,
-    /// Whether the file of single messages was written without an error.
-    messages: Result<(), CliError>,
-}
-
-impl<'a> RunObserver<'a> {
-    fn new(
-        scenario: &'a Scenario,
-        around: &'a Around,
-        messages: Option<Messages>,
-        quiet: bool,
-    ) -> Self {
-        Self {
-            progress: Shown::start(term::progress(quiet)),
-            scenario,
-            around,
-            messages,
-            held: None,
-        }
-    }
-
-    /// Ends the progress view and the file of single messages, and reports how many messages are missing from it.
-    fn end(self) -> Watched {
-        self.progress.finish();
-        let left_out = self.messages.map_or(Ok(0), Messages::finish);
-        if let Ok(more @ 1..) = left_out {
-            term::note(format!(
-                "{} had no room among `--messages`",
-                counted(more, "message")
-            ));
-        }
-        Watched {
-            held: self.held,
-            messages: left_out.map(|_| ()),
-        }
-    }
-}
-
-impl engine::Observer for RunObserver<'_> {
-    fn measuring(&mut self, from: Instant) {
-        self.around.measuring(from);
-    }
-
-    fn target(&mut self) -> Option<Usage> {
-        self.around.target()
-    }
-
-    fn echoes(&mut self, echoes: Echoes) {
-        if let Some(messages) = &mut self.messages {
-            messages.write(echoes);
-        }
-    }
-
-    fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
-        self.progress.update(&second.progress);
-        if self.around.has_failed() {
-            return ControlFlow::Break(());
-        }
-        let abort = &self.scenario.gates.abort;
-        // The load has ended normally, so there is nothing to abort.
-        if abort.is_empty() || second.is_over || self.held.is_some() {
-            return ControlFlow::Continue(());
-        }
-        let summary =
-            second.snapshot(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));
-        self.held = first_holding(self.scenario, &summary).map(|gate| gate.text.clone());
-        match &self.held {
-            Some(gate) => {
-                info!(gate, "an abort gate holds");
-                ControlFlow::Break(())
-            }
-            None => ControlFlow::Continue(()),
-        }
-    }
 }

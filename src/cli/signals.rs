@@ -1,9 +1,9 @@
 //! Handles Ctrl-C, SIGTERM and SIGHUP. The first signal ends the load, or the program if there is no load yet; the
 //! second ends the program in any state.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// The signals of this process.
 pub(super) struct Signals {
     heard: Arc<AtomicU8>,
+    /// Where each signal is sent: to the run that goes on.
+    sender: Arc<Mutex<mpsc::Sender<()>>>,
 }
 
 impl Signals {
@@ -40,11 +42,13 @@ impl Signals {
         };
         let (sender, each) = mpsc::channel(2);
         let heard = Arc::new(AtomicU8::new(0));
-        let hears = heard.clone();
+        let sender = Arc::new(Mutex::new(sender));
+        let (hears, sends) = (heard.clone(), sender.clone());
         let forward = async move {
             for _ in 0..2 {
                 arriving.next().await;
                 hears.fetch_add(1, Ordering::Release);
+                let sender = sends.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = sender.try_send(());
             }
             thread::sleep(GRACE);
@@ -54,7 +58,20 @@ impl Signals {
             .name("signals".to_owned())
             .spawn(move || runtime.block_on(forward))
             .map_err(failed)?;
-        Ok((Self { heard }, each))
+        Ok((Self { heard, sender }, each))
+    }
+
+    /// The signals from now on, for the next run: one item for each of the first two.
+    ///
+    /// # Errors
+    /// [`CliError::Interrupted`], when one has come already.
+    pub(super) fn interrupts(&self) -> Result<mpsc::Receiver<()>, CliError> {
+        let (sender, each) = mpsc::channel(2);
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = sender;
+        match self.heard() {
+            true => Err(CliError::Interrupted),
+            false => Ok(each),
+        }
     }
 
     /// Whether a signal has come.

@@ -80,7 +80,7 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// The standard deviation of which these are a sample; needs two values.
-fn deviation(values: &[f64]) -> f64 {
+pub(super) fn deviation(values: &[f64]) -> f64 {
     let middle = mean(values);
     let squares = values.iter().map(|value| (value - middle).powi(2));
     (squares.sum::<f64>() / (values.len() as f64 - 1.0)).sqrt()

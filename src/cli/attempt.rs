@@ -1,0 +1,132 @@
+//! One run of a scenario, from its target to its record: what `run`, `run --repeat` and `ab` do once or again.
+
+use std::time::SystemTime;
+
+use super::error::CliError;
+use super::input::Loaded;
+use super::messages::Messages;
+use super::observer::RunObserver;
+use super::signals::Signals;
+use super::start::{self, Started};
+use crate::host::{self, Throttled};
+use crate::net;
+use crate::plan::Plan;
+use crate::report::{Host, Labels, Options, Parts, Run};
+use crate::time;
+use crate::verdict::{Facts, Outcome, Throttling, judge};
+
+/// What a run needs besides its scenario.
+pub(super) struct Attempt<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) labels: Labels,
+    pub(super) seed: u64,
+    pub(super) workers: usize,
+    pub(super) signals: &'a Signals,
+    /// The file of single messages, if it is asked for.
+    pub(super) messages: Option<Messages>,
+    pub(super) quiet: bool,
+    pub(super) started_at: SystemTime,
+}
+
+/// A run that was played, and not written yet.
+pub(super) struct Played {
+    pub(super) run: Run,
+    /// What broke it off.
+    pub(super) failure: Option<CliError>,
+    /// Whether the file of single messages was written without an error.
+    pub(super) messages: Result<(), CliError>,
+    /// How many signals had come when it was over.
+    pub(super) heard: u8,
+}
+
+/// The plan of a run that starts at this time.
+pub(super) fn plan(loaded: &Loaded, seed: u64, started_at: SystemTime) -> Plan {
+    Plan::new(loaded.scenario.clone(), seed, start::nonce(started_at))
+}
+
+impl Attempt<'_> {
+    /// Starts the target, runs the load and judges it.
+    ///
+    /// # Errors
+    /// When it cannot begin. What breaks it off later is part of [`Played`].
+    pub(super) fn play(self) -> Result<Played, CliError> {
+        let Self {
+            loaded,
+            labels,
+            seed,
+            workers,
+            signals,
+            messages,
+            quiet,
+            started_at,
+        } = self;
+        let mut plan = plan(loaded, seed, started_at);
+        plan.keeps_echoes = messages.is_some();
+        let interrupt = signals.interrupts()?;
+        let Started {
+            target,
+            around,
+            prepared,
+        } = start::start(plan, seed, workers, signals)?;
+
+        let before = host::throttled();
+        let mut observer = RunObserver::new(&loaded.scenario, &around, messages, quiet);
+        let mut finished = prepared
+            .run(interrupt, &mut observer)
+            .map_err(CliError::Engine)?;
+        let heard = signals.count();
+        let ended = observer.end();
+        let (surroundings, failure) = around.end(finished.origin, &mut finished.summary);
+        let failure = finished.failure.map(CliError::Engine).or(failure);
+        drop(target);
+
+        let facts = Facts {
+            outcome: outcome(failure.as_ref(), finished.interrupted, ended.held),
+            workers: finished.workers,
+            precise_timer: time::PRECISE,
+            kernel_view: net::TCP_VIEW,
+            cores: host::allowed_cores(),
+            throttling: throttling(before),
+            surroundings,
+        };
+        let verdict = judge(&loaded.scenario, &finished.summary, &facts);
+        let run = Run::of(Parts {
+            scenario: &loaded.scenario,
+            scenario_text: &loaded.text,
+            scenario_file: loaded.file.clone(),
+            options: Options {
+                seed,
+                overrides: loaded.overrides.clone(),
+                labels,
+            },
+            host: Host::detect(),
+            started_at,
+            facts,
+            summary: finished.summary,
+            verdict,
+        });
+        Ok(Played {
+            run,
+            failure,
+            messages: ended.messages,
+            heard,
+        })
+    }
+}
+
+fn outcome(failure: Option<&CliError>, interrupted: bool, held: Option<String>) -> Outcome {
+    match (failure, interrupted, held) {
+        (Some(error), ..) => Outcome::Broken {
+            why: format!("failed to {error}"),
+        },
+        (None, true, _) => Outcome::Interrupted,
+        (None, false, Some(gate)) => Outcome::Aborted { gate },
+        (None, false, None) => Outcome::Completed,
+    }
+}
+
+/// The throttling since `before`; `None` if there is no limit.
+fn throttling(before: Option<Throttled>) -> Option<Throttling> {
+    let Throttled { periods, throttled } = host::throttled()?.since(before?);
+    Some(Throttling { periods, throttled })
+}

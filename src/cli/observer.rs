@@ -1,0 +1,105 @@
+//! Watches one run second by second: shows progress, keeps single messages, and ends the run where a gate says so.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use tracing::info;
+
+use super::around::Around;
+use super::error::CliError;
+use super::messages::Messages;
+use super::progress::Shown;
+use super::term;
+use crate::engine;
+use crate::measure::{Echoes, Usage};
+use crate::scenario::Scenario;
+use crate::units::counted;
+use crate::verdict::first_holding;
+
+/// Watches the run second by second: shows progress, and ends the run when an abort gate holds or the relay has failed.
+pub(super) struct RunObserver<'a> {
+    progress: Shown,
+    scenario: &'a Scenario,
+    around: &'a Around,
+    messages: Option<Messages>,
+    held: Option<String>,
+}
+
+/// What was seen until the end.
+pub(super) struct Watched {
+    /// The abort gate that held.
+    pub(super) held: Option<String>,
+    /// Whether the file of single messages was written without an error.
+    pub(super) messages: Result<(), CliError>,
+}
+
+impl<'a> RunObserver<'a> {
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        around: &'a Around,
+        messages: Option<Messages>,
+        quiet: bool,
+    ) -> Self {
+        Self {
+            progress: Shown::start(term::progress(quiet)),
+            scenario,
+            around,
+            messages,
+            held: None,
+        }
+    }
+
+    /// Ends the progress view and the file of single messages, and reports how many messages are missing from it.
+    pub(super) fn end(self) -> Watched {
+        self.progress.finish();
+        let left_out = self.messages.map_or(Ok(0), Messages::finish);
+        if let Ok(more @ 1..) = left_out {
+            term::note(format!(
+                "{} had no room among `--messages`",
+                counted(more, "message")
+            ));
+        }
+        Watched {
+            held: self.held,
+            messages: left_out.map(|_| ()),
+        }
+    }
+}
+
+impl engine::Observer for RunObserver<'_> {
+    fn measuring(&mut self, from: Instant) {
+        self.around.measuring(from);
+    }
+
+    fn target(&mut self) -> Option<Usage> {
+        self.around.target()
+    }
+
+    fn echoes(&mut self, echoes: Echoes) {
+        if let Some(messages) = &mut self.messages {
+            messages.write(echoes);
+        }
+    }
+
+    fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
+        self.progress.update(&second.progress);
+        if self.around.has_failed() {
+            return ControlFlow::Break(());
+        }
+        let abort = &self.scenario.gates.abort;
+        // The load has ended normally, so there is nothing to abort.
+        if abort.is_empty() || second.is_over || self.held.is_some() {
+            return ControlFlow::Continue(());
+        }
+        let summary =
+            second.snapshot(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));
+        self.held = first_holding(self.scenario, &summary).map(|gate| gate.text.clone());
+        match &self.held {
+            Some(gate) => {
+                info!(gate, "an abort gate holds");
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    }
+}

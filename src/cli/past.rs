@@ -1,0 +1,179 @@
+//! The baseline that runs are held against: read before the first connection, so that whatever keeps it from deciding is
+//! said before the load, and not after it.
+
+use std::path::{Path, PathBuf};
+
+use super::error::CliError;
+use super::files;
+use super::input::Loaded;
+use super::term;
+use crate::compare::{
+    self, Baseline, BaselineError, Evidence, Machine, Open, Session, Setting, base_of, measure_of,
+    not_compared,
+};
+use crate::report::{Host, Run};
+use crate::scenario::{BaselineGate, Subject};
+use crate::verdict::{GateResult, Observed};
+
+/// What is held against a baseline.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Against {
+    /// What `… of baseline` in gates is about: a file of `wsbench baseline add`
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Give no verdict (exit code 4) where a gate on the baseline is not decided
+    #[arg(long, requires = "baseline")]
+    pub(super) strict: bool,
+}
+
+/// The sessions of the past, and the gates that are about them.
+pub(super) struct Past {
+    sessions: Vec<Session>,
+    elsewhere: usize,
+    gates: Vec<BaselineGate>,
+    strict: bool,
+}
+
+/// Reads a baseline.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(super) fn read(path: &Path) -> Result<Baseline, CliError> {
+    let failed = |error: BaselineError| CliError::Baseline {
+        path: path.to_owned(),
+        what: error.to_string(),
+    };
+    let bytes = files::read(path, Baseline::MAX_BYTES).map_err(|source| CliError::Baseline {
+        path: path.to_owned(),
+        what: match source.kind() {
+            std::io::ErrorKind::NotFound => format!(
+                "{source}\nhint: make an empty one: wsbench baseline add {}",
+                path.display()
+            ),
+            _ => source.to_string(),
+        },
+    })?;
+    Baseline::parse(&bytes).map_err(failed)
+}
+
+impl Past {
+    /// Reads the baseline that is asked for, and gives each gate on it the limit that follows, as far as one does; so a
+    /// doubt about the generator concerns it like any gate. `None` where nothing is held against a baseline.
+    ///
+    /// # Errors
+    /// When a gate is about a baseline and there is none, it cannot be read, or it was asked something else.
+    pub(super) fn open(
+        against: &Against,
+        loaded: &mut Loaded,
+        workers: usize,
+    ) -> Result<Option<Self>, CliError> {
+        let gates = loaded.scenario.gates.baseline.clone();
+        let Some(path) = &against.baseline else {
+            return match gates.into_iter().next() {
+                Some(gate) => Err(CliError::NoBaseline { gate: gate.text }),
+                None => Ok(None),
+            };
+        };
+        let baseline = read(path)?;
+        if gates.is_empty() && against.strict {
+            return Err(CliError::NothingStrict);
+        }
+        let scenario = &loaded.scenario;
+        let target = scenario.target.url.shown();
+        let setting = Setting::new(
+            &scenario.name,
+            &loaded.text,
+            &target,
+            &loaded.overrides,
+            workers,
+        );
+        baseline
+            .check_setting(&setting)
+            .map_err(|mismatch| CliError::Baseline {
+                path: path.clone(),
+                what: format!(
+                    "{mismatch}\nhint: begin a new file where what is asked of the server has changed"
+                ),
+            })?;
+        let machine = Machine::of(&Host::detect());
+        let sessions: Vec<Session> = baseline.of(&machine).cloned().collect();
+        let past = Self {
+            elsewhere: baseline.sessions.len() - sessions.len(),
+            sessions,
+            gates,
+            strict: against.strict,
+        };
+        if past.gates.is_empty() {
+            term::note("note: no gate is about the baseline, so it decides nothing");
+        }
+        for gate in &past.gates {
+            let base = past.base(&gate.subject);
+            if gate.wants_slack(base) {
+                term::note(slack(gate));
+            }
+            let gates = &mut loaded.scenario.gates;
+            gates.pass.extend(base.map(|base| gate.where_base_is(base)));
+        }
+        Ok(Some(past))
+    }
+
+    /// What the baseline has, in the unit of a gate's value; `None` where it decides nothing.
+    fn base(&self, subject: &Subject) -> Option<f64> {
+        let base = base_of(&self.sessions, subject)?;
+        Some(Observed::of_reported(base, measure_of(subject)).value)
+    }
+
+    /// What its gates look at.
+    pub(super) fn subjects(&self) -> Vec<Subject> {
+        self.gates.iter().map(|gate| gate.subject.clone()).collect()
+    }
+
+    /// Judges its gates on a session.
+    pub(super) fn judge(&self, new: Session) -> Vec<GateResult> {
+        let evidence = Evidence::History {
+            base: self.sessions.clone(),
+            elsewhere: self.elsewhere,
+            new: vec![new],
+        };
+        let gates = self.gates.iter();
+        gates.map(|gate| compare::judge(gate, &evidence)).collect()
+    }
+
+    /// The result of all gates where nothing is compared.
+    pub(super) fn nothing(&self, why: &str) -> Vec<GateResult> {
+        let gates = self.gates.iter();
+        gates.map(|gate| not_compared(gate, why)).collect()
+    }
+
+    /// What becomes of a run whose gates are not all decided.
+    pub(super) fn open_gates(&self) -> Open {
+        match self.strict {
+            true => Open::IsADoubt,
+            false => Open::IsAWarning,
+        }
+    }
+
+    /// Judges its gates on a run that is a session of its own.
+    pub(super) fn settle(&self, run: &mut Run) {
+        let results = match Session::of([&*run], &self.subjects()) {
+            Ok(session) => self.judge(session),
+            Err(error) => self.nothing(&error.to_string()),
+        };
+        compare::settle(run, results, self.open_gates());
+    }
+
+    /// Leaves the gates of one of several runs to the session.
+    pub(super) fn postpone(&self, run: &mut Run) {
+        let why = "judged once, on all runs of the session: see session.json";
+        compare::settle(run, self.nothing(why), Open::IsLeftOut);
+    }
+}
+
+/// What to know of a gate without a slack.
+pub(super) fn slack(gate: &BaselineGate) -> String {
+    format!(
+        "warning: `{}` has no slack, and a high percentile of a few milliseconds differs by more than that from run to \
+         run\nhint: allow what nobody feels: `{} + 2ms`",
+        gate.text, gate.text
+    )
+}
