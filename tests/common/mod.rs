@@ -18,6 +18,7 @@ pub mod process;
 pub mod raw;
 pub mod real;
 pub mod run;
+pub mod sessions;
 
 mod broadcast;
 mod handshake;

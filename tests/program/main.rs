@@ -5,6 +5,7 @@
 mod common;
 
 mod arrivals;
+mod baselines;
 #[cfg(target_os = "linux")]
 mod breaks;
 mod built_in;
