@@ -1,6 +1,7 @@
 //! The messages of one client, across reconnects: what is due, what an answer means, when to wake the client. Pure:
 //! takes the time and the received bytes as arguments; sends nothing.
 
+mod answered;
 mod answering;
 mod asking;
 mod due;
@@ -13,7 +14,7 @@ mod polling;
 mod rehearsal;
 mod talk;
 
-use self::answering::intended;
+use self::answered::intended;
 pub(super) use self::due::{Due, Lapsed, Task, Written};
 use self::exchange::{Exchange, Next};
 pub(super) use self::fact::{Fact, Facts, Move, Moves};
