@@ -17,11 +17,11 @@ pub(in crate::engine) struct Evidence {
     /// The code of the Close frame we received; the inner `None` stands for an empty one.
     pub(in crate::engine) received: Option<Option<u16>>,
     /// The reason in that frame.
-    pub(in crate::engine) reason: String,
+    pub(in crate::engine) reason: Box<str>,
     /// Pongs were missed: the state at that moment.
     pub(in crate::engine) dead: Option<Box<Silence>>,
     /// How the transport ended; `None` if we gave up waiting for that.
-    pub(in crate::engine) lost: Option<Lost>,
+    pub(in crate::engine) lost: Option<Box<Lost>>,
     /// We gave up before `close_timeout`, because a signal ended the run.
     pub(in crate::engine) is_cut_short: bool,
     /// We gave up because the peer took no more bytes.
@@ -31,7 +31,7 @@ pub(in crate::engine) struct Evidence {
     /// A step failed: the cause, and which step and why.
     pub(in crate::engine) failed: Option<Box<(Cause, String)>>,
     /// Its client wants to dial again.
-    pub(in crate::engine) dials_again: Option<Redial>,
+    pub(in crate::engine) dials_again: Option<Box<Redial>>,
     /// A fault of the client ended it, or began to.
     pub(in crate::engine) by_fault: bool,
 }
@@ -86,7 +86,7 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
     if evidence.stuck {
         return (Cause::WriteTimeout, String::new());
     }
-    match (&evidence.lost, evidence.received, evidence.sent) {
+    match (evidence.lost.as_deref(), evidence.received, evidence.sent) {
         // The Close before what is forbidden says why the peer ended the connection.
         (Some(Lost::Broken(cause, detail)), Some(code), _) => (
             *cause,
@@ -122,7 +122,7 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
     if let Some(kind) = evidence.cut {
         return (kind, Side::Local);
     }
-    match (evidence.sent, evidence.received, &evidence.lost) {
+    match (evidence.sent, evidence.received, evidence.lost.as_deref()) {
         (Some((code, Side::Local)), Some(_), _) => (CloseKind::Code(code), Side::Local),
         (_, Some(code), _) => (CloseKind::Code(code.unwrap_or(NO_CODE)), Side::Peer),
         (_, None, Some(Lost::Tcp(TcpEnd::Fin))) => (CloseKind::Fin, Side::Peer),
@@ -138,8 +138,8 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
 mod tests {
     use super::*;
 
-    fn tcp(end: TcpEnd) -> Option<Lost> {
-        Some(Lost::Tcp(end))
+    fn tcp(end: TcpEnd) -> Option<Box<Lost>> {
+        Some(Box::new(Lost::Tcp(end)))
     }
 
     #[track_caller]
@@ -277,7 +277,7 @@ mod tests {
     fn a_broken_rule_comes_before_the_way_it_ended() {
         let broken = Lost::Broken(Cause::BadUtf8, "why".to_owned());
         let evidence = Evidence {
-            lost: Some(broken),
+            lost: Some(Box::new(broken)),
             ..Evidence::default()
         };
         expect(evidence, Cause::BadUtf8, CloseKind::Fin, Side::Local);
@@ -288,8 +288,8 @@ mod tests {
         let broken = Lost::Broken(Cause::ProtocolError, "too much".to_owned());
         let mut evidence = Evidence {
             received: Some(Some(4401)),
-            reason: "bad login".to_owned(),
-            lost: Some(broken),
+            reason: "bad login".into(),
+            lost: Some(Box::new(broken)),
             ..Evidence::default()
         };
         let detail = |evidence: &Evidence| judge(evidence).detail;

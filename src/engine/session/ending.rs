@@ -164,7 +164,7 @@ impl<T: Transport> Session<T> {
             self.note(|recorder| recorder.tcp_ended(at, *end));
         }
         self.note(|recorder| recorder.decided(EndedBy::Server));
-        self.evidence.lost = Some(lost);
+        self.evidence.lost = Some(Box::new(lost));
     }
 
     /// Returns the time from which on its schedule asked for nothing more: the end of its own time, the start of the
@@ -238,7 +238,7 @@ impl<T: Transport> Session<T> {
 
     /// Returns when its client wants to dial again, if it closed the connection for that.
     pub(in crate::engine) fn dials_again(&self) -> Option<Redial> {
-        self.evidence.dials_again
+        self.evidence.dials_again.as_deref().copied()
     }
 
     /// Returns whether a step failed, so that the next dial waits longer.
@@ -279,7 +279,7 @@ impl<T: Transport> Session<T> {
             ended_ns: ended,
             state,
             close_code: self.evidence.received.map(|code| code.unwrap_or(NO_CODE)),
-            close_reason: self.evidence.reason.clone(),
+            close_reason: self.evidence.reason.to_string(),
             closed_by: Some(verdict.side),
             cause: verdict.cause,
             detail: verdict.detail.clone(),

@@ -62,7 +62,7 @@ impl<T: Transport> Session<T> {
                 Ok(None) => {}
                 Ok(Some(event)) => return Some(event),
                 Err(lost) => {
-                    self.evidence.lost = Some(lost);
+                    self.evidence.lost = Some(Box::new(lost));
                     return Some(SessionEvent::Over);
                 }
             }
@@ -173,7 +173,7 @@ impl<T: Transport> Session<T> {
                 return Some(Lost::Tcp(end));
             }
             fault_runner.holds_on = true;
-            self.evidence.lost = Some(Lost::Tcp(end));
+            self.evidence.lost = Some(Box::new(Lost::Tcp(end)));
             let at = self.received_at(shared, now);
             self.note(|recorder| recorder.tcp_ended(at, end));
         }

@@ -275,7 +275,7 @@ impl<T: Transport> Session<T> {
                 self.evidence.is_cut_short = now < deadline;
                 if self.evidence.received.is_some() && !self.is_held(now) {
                     let lost = self.evidence.lost.take();
-                    self.evidence.lost = lost.or_else(|| self.transport.give_up());
+                    self.evidence.lost = lost.or_else(|| self.transport.give_up().map(Box::new));
                 }
                 SessionEvent::Over
             });

@@ -36,7 +36,7 @@ pub(super) struct Outbox {
     is_sealed: bool,
     dirty: bool,
     blocked: bool,
-    lost: Option<Lost>,
+    lost: Option<Box<Lost>>,
 }
 
 /// A pong that has to wait, by its kind of frame.
@@ -214,7 +214,7 @@ impl Outbox {
                     self.feed_pong(transport, owed.frame());
                 }
             }
-            Poll::Ready(Err(lost)) => self.lost = Some(lost),
+            Poll::Ready(Err(lost)) => self.lost = Some(Box::new(lost)),
             Poll::Pending => self.blocked = true,
         }
     }
@@ -226,17 +226,18 @@ impl Outbox {
 
     /// Nothing more is sent, because of this.
     pub(super) fn lose(&mut self, lost: Lost) {
-        self.lost.get_or_insert(lost);
+        self.lost.get_or_insert_with(|| Box::new(lost));
     }
 
     /// Returns how the peer broke the protocol in what was taken of it, if it did.
     pub(super) fn take_broken(&mut self) -> Option<Lost> {
-        self.lost.take_if(|lost| matches!(lost, Lost::Broken(..)))
+        let broken = (self.lost).take_if(|lost| matches!(**lost, Lost::Broken(..)));
+        broken.map(|lost| *lost)
     }
 
     /// Returns why nothing more can be sent.
     pub(super) fn take_lost(&mut self) -> Option<Lost> {
-        self.lost.take()
+        self.lost.take().map(|lost| *lost)
     }
 }
 

@@ -80,7 +80,7 @@ impl<T: Transport> Session<T> {
         let is_answered = self.closed_by_peer(now);
         self.note(|recorder| recorder.close_received(at, code, reason));
         self.evidence.received.get_or_insert(code);
-        reason.clone_into(&mut self.evidence.reason);
+        self.evidence.reason = reason.into();
         if self.state == State::Live {
             if is_answered {
                 let answer = answer_to(code);

@@ -69,7 +69,7 @@ impl<T: Transport> Session<T> {
             }
             Ask::Reconnect { after } => {
                 self.send(play, shared, now, stop);
-                self.evidence.dials_again = Some(Redial::After(after));
+                self.evidence.dials_again = Some(Box::new(Redial::After(after)));
                 self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
             }
             Ask::Fail {
@@ -79,7 +79,7 @@ impl<T: Transport> Session<T> {
             } => {
                 self.evidence.failed = Some(Box::new((cause, detail)));
                 if redials || cause == Cause::SetupFailed {
-                    self.evidence.dials_again = Some(Redial::AsAfterLoss);
+                    self.evidence.dials_again = Some(Box::new(Redial::AsAfterLoss));
                 }
                 self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
             }

@@ -52,7 +52,8 @@ fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
 /// A connection under TLS, over a link.
 pub(crate) struct TlsLink<L = Link> {
     below: L,
-    session: UnbufferedClientConnection,
+    /// By itself, since a block of both would leave much of its size class of the allocator empty.
+    session: Box<UnbufferedClientConnection>,
     client: Client,
     /// Bytes that came and are no whole record yet.
     sealed: Vec<u8>,
@@ -60,18 +61,16 @@ pub(crate) struct TlsLink<L = Link> {
     unsent: Vec<u8>,
     /// Text for which the reader had no room.
     text: Vec<u8>,
-    /// What comes when all text was read.
-    after: After,
+    /// What comes when all text was read; `None`: more, perhaps.
+    after: Option<Box<After>>,
 }
 
 /// What comes when all text was read.
 enum After {
-    /// More, perhaps.
-    More,
     /// Nothing: the server has said that it sends no more.
     End,
     /// An error that was found behind the text.
-    Error(Box<Error>),
+    Error(Error),
 }
 
 /// What became of the bytes that were processed.
@@ -90,12 +89,12 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
     pub(super) fn new(below: L, session: UnbufferedClientConnection, client: Client) -> Self {
         Self {
             below,
-            session,
+            session: Box::new(session),
             client,
             sealed: Vec::new(),
             unsent: Vec::new(),
             text: Vec::new(),
-            after: After::More,
+            after: None,
         }
     }
 
@@ -384,10 +383,10 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         loop {
-            match &self.after {
-                After::More => {}
-                After::End => return Poll::Ready(Ok(())),
-                After::Error(error) => return Poll::Ready(Err(wrong((**error).clone()))),
+            match self.after.as_deref() {
+                None => {}
+                Some(After::End) => return Poll::Ready(Ok(())),
+                Some(After::Error(error)) => return Poll::Ready(Err(wrong(error.clone()))),
             }
             let kept = self.sealed.len();
             // Only a message of the library's own that lies in several records can be so long.
@@ -407,13 +406,13 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
             // Gives the memory back: most connections are at rest most of the time.
             self.sealed = sealed[taken..].to_vec();
             match now {
-                Ok(Now::Ended) => self.after = After::End,
+                Ok(Now::Ended) => self.after = Some(Box::new(After::End)),
                 Ok(_) => {}
-                Err(error) => self.after = After::Error(Box::new(error)),
+                Err(error) => self.after = Some(Box::new(After::Error(error))),
             }
             if !self.unsent.is_empty()
                 && let Poll::Ready(Err(error)) = self.poll_unsent(cx)
-                && matches!(self.after, After::More)
+                && self.after.is_none()
             {
                 return Poll::Ready(Err(error));
             }

@@ -33,5 +33,5 @@ pub(in crate::engine) use play::plan;
 #[test]
 fn an_open_connection_stays_small() {
     let size = size_of::<super::Session<crate::net::WebSocket>>();
-    assert!(size <= 848, "{size}");
+    assert!(size <= 776, "{size}");
 }
