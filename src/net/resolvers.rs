@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::resolver::{ResolveError, Resolver, in_order, resolve};
-use crate::scenario::{Access, Addresses, Family, ProxyKind, Scenario, Servers, WebOrigin, WsUrl};
+use crate::scenario::{Access, Addresses, Family, Scenario, Servers, WebOrigin, WsUrl};
 
 /// What is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,16 +145,9 @@ impl Resolvers {
 /// What has to be looked up on the way to a server: the name that is dialled, and that of a server behind a proxy where the
 /// proxy does not look it up itself.
 pub(super) fn needed(origin: &WebOrigin, access: &Access) -> (Option<Lookup>, Option<Lookup>) {
-    let server = || Lookup::new(&origin.host, origin.port, &access.addresses);
-    match &access.proxy {
-        _ if origin.unix.is_some() => (None, None),
-        None => (Some(server()), None),
-        Some(proxy) => {
-            let first = Lookup::new(&proxy.host, proxy.port, &access.addresses);
-            let is_ours = proxy.kind == ProxyKind::Socks5;
-            (Some(first), is_ours.then(server))
-        }
-    }
+    let (first, behind) = access.hosts(origin);
+    let lookup = |(host, port): (&str, u16)| Lookup::new(host, port, &access.addresses);
+    (first.map(lookup), behind.map(lookup))
 }
 
 /// Looks names up again as often as `resolve_every` says, on a thread of its own. Dropping it ends the thread.

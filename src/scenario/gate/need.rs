@@ -1,5 +1,6 @@
 //! What a metric needs so that it can have data: whether a cohort has it, in time, and what to do otherwise.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::due::{Period, Schedule};
@@ -8,7 +9,7 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
     Cohort, Expect, Heartbeat, HttpVersion, Message, OnDead, Pacing, Protocol, Reconnect,
-    Resumption, Servers, Shape, Step, Trust, Verb, WsUrl,
+    Resumption, Servers, Shape, Step, Trust, Verb, WebOrigin, WsUrl,
 };
 
 /// The codes of wsbench's own Close frames: at the end of a run, and to a server that its heartbeat found dead.
@@ -51,8 +52,10 @@ pub(super) enum Need {
     OwnCode(u16),
     /// The client resets TCP.
     OwnReset,
-    /// The host of the address is a name, and it is looked up by wsbench.
-    HostName,
+    /// A name is looked up, and by wsbench.
+    LookUp,
+    /// What is dialled is a name, which may have several addresses.
+    OtherAddress,
     Tls,
     /// The server's certificate is checked.
     CheckedTls,
@@ -276,12 +279,11 @@ impl Need {
             }
             Self::Redirects => cohort.access.redirects > 0,
             Self::RetryAfter => cohort.reconnect.heeds_retry_after(),
-            Self::HostName => {
+            Self::LookUp | Self::OtherAddress => {
                 let is_relayed =
                     (run.environment.path).is_some_and(|path| path.leads(&cohort.name));
                 let is_of_run = metric::is_of_run(wanted.metric);
-                let is_name = servers.is_some_and(|servers| servers.urls().any(WsUrl::is_name));
-                is_name && (is_of_run || !is_relayed)
+                (is_of_run || !is_relayed) && self.is_of_names(cohort, servers)
             }
             Self::Tls => is_secure,
             Self::CheckedTls => {
@@ -315,6 +317,33 @@ impl Need {
             Self::Published => (run.cohorts.iter()).any(|one| !one.published().is_empty()),
             Self::Open | Self::Second => true,
         }
+    }
+
+    /// Whether a name is looked up, or dialled, on the way to a server.
+    fn is_of_names(self, cohort: &Cohort, servers: Option<&Servers>) -> bool {
+        let access = &cohort.access;
+        let is_one = |origin: WebOrigin| {
+            let (first, behind) = access.hosts(&origin);
+            match self {
+                Self::OtherAddress => {
+                    first.is_some_and(|(host, _)| host.parse::<IpAddr>().is_err())
+                }
+                _ => (first.into_iter().chain(behind))
+                    .any(|(host, _)| access.addresses.are_looked_up(host)),
+            }
+        };
+        let dialled = servers.into_iter().flat_map(Servers::urls);
+        // The built-in server has an address of this machine.
+        let built_in = servers.is_none().then(|| WebOrigin {
+            secure: false,
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port: 0,
+            unix: None,
+        });
+        let mut all = (cohort.other_servers())
+            .chain(dialled.map(WsUrl::origin))
+            .chain(built_in);
+        all.any(is_one)
     }
 
     /// Whether the run is long enough, and at the right time, for what [`Self::is_there`].

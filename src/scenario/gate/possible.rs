@@ -35,8 +35,8 @@ fn needs(metric: &str) -> Vec<Need> {
 
 fn of_counter(counter: Counter) -> &'static [Need] {
     use Need::{
-        Awaits, Death, HostName, Messages, Numbers, Pings, Pongs, Pushes, Receives, Reconnect,
-        ServerPings, Setup, Skips, TextPings, Turns,
+        Awaits, Death, Messages, Numbers, Pings, Pongs, Pushes, Receives, Reconnect, ServerPings,
+        Setup, Skips, TextPings, Turns,
     };
     match counter {
         Counter::ConnectionsAttempted
@@ -52,7 +52,7 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::ConnectionsRenewed => &[Need::Http],
         Counter::ReconnectsDeferred => &[Need::RetryAfter],
         Counter::HandshakeRedirects => &[Need::Redirects],
-        Counter::ConnectionsFallbacks => &[HostName],
+        Counter::ConnectionsFallbacks => &[Need::OtherAddress],
         Counter::ConnectionsSkipped => &[Skips],
         Counter::TlsFull | Counter::TlsRetried => &[Need::Tls],
         Counter::TlsResumed => &[Need::ResumedTls],
@@ -117,9 +117,9 @@ fn of_counter(counter: Counter) -> &'static [Need] {
 }
 
 fn of_timer(timer: Timer) -> &'static [Need] {
-    use Need::{Death, Gap, HostName, OwnClose, Pongs, Reconnect, ServerPings, Tls};
+    use Need::{Death, Gap, OwnClose, Pongs, Reconnect, ServerPings, Tls};
     match timer {
-        Timer::HandshakeDns => &[HostName],
+        Timer::HandshakeDns => &[Need::LookUp],
         Timer::HandshakeTcp | Timer::HandshakeTotal | Timer::GeneratorLoopLag => &[],
         Timer::HandshakeUpgrade => &[Need::Upgrade],
         Timer::HandshakeProxy => &[Need::Proxy],
@@ -170,7 +170,7 @@ fn of_cause(cause: Cause) -> &'static [Need] {
         Cause::Fault => &[Need::Fault],
         Cause::SetupFailed => &[Need::Setup],
         Cause::StepFailed => &[Need::Steps],
-        Cause::Dns => &[Need::HostName],
+        Cause::Dns => &[Need::LookUp],
         Cause::Tls
         | Cause::TlsClientCert
         | Cause::TlsVersion

@@ -131,9 +131,13 @@ impl Need {
                 "a client that resets TCP",
                 "name a cohort with the fault `reset`; the server's are `closes.rst.peer`",
             ),
-            Self::HostName => (
-                "a target with a name to be looked up",
-                "leave it out: an address is not looked up, and has no other to fall back to",
+            Self::LookUp => (
+                "a name that wsbench looks up",
+                "leave it out: neither addresses are looked up, nor names in `resolve`, nor those that a proxy looks up",
+            ),
+            Self::OtherAddress => (
+                "a name to dial",
+                "leave it out: an address has no other to fall back to",
             ),
             Self::Tls => ("TLS", "use a `wss://` address, or leave it out"),
             Self::CheckedTls => (

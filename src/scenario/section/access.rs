@@ -8,9 +8,10 @@ use super::announce::{self, Announce, AnnounceTable};
 use super::ask::Ask;
 use super::compression::{self, Compression, CompressionGiven};
 use super::http_version::{HttpVersion, HttpWord, Streams};
-use super::proxy::{self, Proxy, ProxyGiven};
+use super::proxy::{self, Proxy, ProxyGiven, ProxyKind};
 use super::servers::{Address, UrlGiven};
 use super::tls::{self, TlsSettings, TlsTable};
+use super::url::WebOrigin;
 use crate::scenario::reading::{
     At, Given as _, List, Merge as _, Section, Switch, TimeOrZero, Whole,
 };
@@ -39,6 +40,29 @@ pub struct Access {
     pub ask: Ask,
     /// Local addresses to dial from, used in turn. If empty, the system chooses.
     pub sources: Vec<IpAddr>,
+}
+
+/// A host and its port.
+type Place<'a> = (&'a str, u16);
+
+impl Access {
+    /// The hosts whose address wsbench has to know on the way to a server: the one that it dials, and behind a proxy that
+    /// takes addresses alone that of the server. None over a Unix socket.
+    pub(crate) fn hosts<'a>(
+        &'a self,
+        server: &'a WebOrigin,
+    ) -> (Option<Place<'a>>, Option<Place<'a>>) {
+        let own = (&*server.host, server.port);
+        match &self.proxy {
+            _ if server.unix.is_some() => (None, None),
+            None => (Some(own), None),
+            Some(proxy) => {
+                let is_told_addresses = proxy.kind == ProxyKind::Socks5;
+                let behind = is_told_addresses.then_some(own);
+                (Some((&proxy.host, proxy.port)), behind)
+            }
+        }
+    }
 }
 
 /// Declares a table with the keys of [`AccessTable`] and, after them, others of its own, as [`keys!`] declares them. The

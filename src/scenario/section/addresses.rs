@@ -37,6 +37,11 @@ impl Addresses {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         self.pinned.get(&host).map(Vec::as_slice)
     }
+
+    /// Whether the system is asked for a host: it is a name, and no addresses stand for it.
+    pub(crate) fn are_looked_up(&self, host: &str) -> bool {
+        host.parse::<IpAddr>().is_err() && self.pinned(host).is_none()
+    }
 }
 
 words! {

@@ -7,7 +7,6 @@ use super::access::AccessTable;
 use super::cohort::Cohort;
 use super::cohort_table::CohortTable;
 use super::http_version::HttpVersion;
-use super::proxy::ProxyKind;
 use super::servers::Servers;
 use super::target::Target;
 use super::url::{Protocol, WsUrl};
@@ -102,12 +101,9 @@ fn unused(check: &mut Check<'_>, file: &File, target: &Target, cohorts: &[Cohort
         let dialled = cohort.dialled(&target.url);
         let dialled = dialled.iter().flat_map(|all| all.urls()).map(WsUrl::origin);
         for origin in dialled.chain(cohort.other_servers()) {
-            let proxy = cohort.access.proxy.as_ref();
-            let is_ours = proxy.is_none_or(|proxy| proxy.kind == ProxyKind::Socks5);
-            hosts.extend(proxy.map(|proxy| proxy.host.clone()));
-            if origin.unix.is_none() && is_ours {
-                hosts.push(origin.host);
-            }
+            let (first, behind) = cohort.access.hosts(&origin);
+            let both = first.into_iter().chain(behind);
+            hosts.extend(both.map(|(host, _)| host.to_owned()));
         }
         for host in &mut hosts {
             *host = host.trim_end_matches('.').to_ascii_lowercase();
@@ -141,12 +137,7 @@ fn unused(check: &mut Check<'_>, file: &File, target: &Target, cohorts: &[Cohort
         }
         let is_again = |(cohort, hosts): &(&Cohort, Vec<String>)| {
             let addresses = &cohort.access.addresses;
-            let is_name = |host: &&String| host.parse::<IpAddr>().is_err();
-            addresses.every.is_some()
-                && hosts
-                    .iter()
-                    .filter(is_name)
-                    .any(|host| addresses.pinned(host).is_none())
+            addresses.every.is_some() && hosts.iter().any(|host| addresses.are_looked_up(host))
         };
         if let Some(At { value, place }) = every
             && !value.0.is_zero()

@@ -110,7 +110,7 @@ impl WsUrl {
         }
     }
 
-    /// Whether its host is a name that has to be looked up, and no address.
+    /// Whether its host is a name, and no address.
     pub fn is_name(&self) -> bool {
         self.unix.is_none() && self.host.parse::<IpAddr>().is_err()
     }

@@ -208,6 +208,37 @@ fn what_is_needed_makes_it_possible() {
 }
 
 #[test]
+fn only_names_that_wsbench_looks_up_have_times_of_look_ups() {
+    const LOOK_UPS: [&str; 2] = ["max(handshake.dns) < 1s", "count(errors.dns) == 0"];
+    const OTHERS: &str = "count(connections.fallbacks) == 0";
+    let target =
+        |keys: &str| format!("{LISTENERS}[target]\nurl = \"ws://a.example.org:9/\"\n{keys}\n");
+    let here = "resolve = { \"a.example.org\" = [\"127.0.0.1\", \"127.0.0.2\"] }";
+    let by_proxy = "proxy = \"socks5h://127.0.0.1:1080\"";
+    for keys in [here, by_proxy, "proxy = \"http://127.0.0.1:3128\""] {
+        for gate in LOOK_UPS {
+            refused(&target(keys), gate, "a name that wsbench looks up");
+        }
+    }
+    taken(&target(here), OTHERS);
+    refused(&target(by_proxy), OTHERS, "a name to dial");
+    for keys in [
+        "",
+        "proxy = \"socks5://127.0.0.1:1080\"",
+        "proxy = \"http://proxy:3128\"",
+    ] {
+        for gate in LOOK_UPS {
+            taken(&target(keys), gate);
+        }
+    }
+    let embedded = |proxy: &str| {
+        format!("target = {{ url = \"embedded\", proxy = \"{proxy}\" }}\n{LISTENERS}")
+    };
+    taken(&embedded("http://proxy:3128"), LOOK_UPS[0]);
+    refused(&embedded("http://127.0.0.1:3128"), LOOK_UPS[0], "looks up");
+}
+
+#[test]
 fn the_built_in_server_does_nothing_unasked_unless_told() {
     let embedded = |more: &str| format!("target = {{ url = \"embedded\"{more} }}\n{LISTENERS}");
     for gate in [
