@@ -262,6 +262,10 @@ fn scheme(url: &str, shown: &str, protocol: Protocol) -> Result<bool, UrlError> 
         }
         let hint = match half_scheme(shown) {
             Some((scheme, rest)) => format!("write {scheme}://{rest}"),
+            // What is no word is an address.
+            None if shown.contains([':', '.', '/']) => {
+                format!("write ws://{shown} or wss://{shown}")
+            }
             None => format!("write ws://{shown}, wss://{shown} or \"embedded\""),
         };
         return Err(UrlError::hint("has no scheme", hint));
@@ -430,7 +434,11 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(hint("https://h/x"), "write wss://h/x");
-        assert_eq!(hint("h:80"), "write ws://h:80, wss://h:80 or \"embedded\"");
+        assert_eq!(hint("h:80"), "write ws://h:80 or wss://h:80");
+        assert_eq!(
+            hint("built-in"),
+            "write ws://built-in, wss://built-in or \"embedded\""
+        );
         assert_eq!(hint("wss:/h"), "write wss://h");
     }
 
