@@ -2,7 +2,7 @@
 //! key is pinned.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -63,20 +63,12 @@ impl Verifier {
             Trust::Anyone | Trust::Pinned => (None, Vec::new()),
             Trust::File(path) => {
                 let (roots, own) = of_file(path)?;
-                (Some(roots), own)
+                (Some(Arc::new(roots)), own)
             }
-            Trust::System => {
-                let mut roots = RootCertStore::empty();
-                let found = rustls_native_certs::load_native_certs();
-                roots.add_parsable_certificates(found.certs);
-                if roots.is_empty() {
-                    return Err(TlsError::NoSystemRoots);
-                }
-                (Some(roots), Vec::new())
-            }
+            Trust::System => (Some(of_system()?), Vec::new()),
         };
         let chain = roots.map(|roots| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
                 .build()
                 .map_err(|error| TlsError::Setup(error.to_string()))
         });
@@ -134,6 +126,20 @@ impl Verifier {
 #[derive(Debug, thiserror::Error)]
 #[error("its public key is sha256//{}, which is not pinned", STANDARD.encode(.0))]
 pub(super) struct NotPinned([u8; 32]);
+
+/// Returns the system's authorities. They are read once: there are many, and a list of servers asks for them again and again.
+fn of_system() -> Result<Arc<RootCertStore>, TlsError> {
+    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        Arc::new(roots)
+    });
+    match ROOTS.is_empty() {
+        true => Err(TlsError::NoSystemRoots),
+        false => Ok(ROOTS.clone()),
+    }
+}
 
 /// Reads a file of certificates: each is trusted as an authority and as a server's own.
 fn of_file(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
@@ -219,5 +225,18 @@ impl ServerCertVerifier for Verifier {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authorities_of_the_system_are_read_once() {
+        match (of_system(), of_system()) {
+            (Ok(one), Ok(again)) => assert!(Arc::ptr_eq(&one, &again)),
+            (one, again) => assert!(one.is_err() && again.is_err(), "there are some, or none"),
+        }
     }
 }
