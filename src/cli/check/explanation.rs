@@ -8,7 +8,7 @@ use super::rows::{DataRow, DialectRow, GateRow, SetupRow, data, gates, looks_at,
 use super::ways::{WayRow, ways};
 use crate::engine::{Limits, cores};
 use crate::plan::{Budget, Deliveries, Lonely, Plan};
-use crate::scenario::{Gate, Scenario};
+use crate::scenario::{Caution, Gate, Scenario};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 
 /// The output of `--json`. Times are seconds, sizes are bytes; `null` is "depends on the server".
@@ -204,7 +204,7 @@ impl Explanation {
         let cautions = scenario.cautions();
         let cautions = cautions
             .iter()
-            .map(|caution| ("warning", caution.to_string()));
+            .flat_map(|caution| [("warning", caution.to_string()), ("", hint(caution))]);
         let rows = rows.into_iter().chain(cautions);
         let rows = rows.filter(|(_, value)| !value.is_empty());
         let is_alone = self.ways.len() == 1;
@@ -234,6 +234,10 @@ impl Explanation {
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
     }
+}
+
+fn hint(caution: &Caution) -> String {
+    format!("hint: {}", caution.hint())
 }
 
 /// What is published and delivered, in words.
