@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::access::Access;
 use super::error::CliError;
 use super::files::{self, Needed};
 use crate::scenario::{self, AccessOption, Outside, Overrides, Scenario, Source, shipped};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, format_duration, parse_duration};
 
 /// What `run` and `check` have in common.
 #[derive(Debug, clap::Args)]
@@ -208,6 +209,17 @@ impl Named {
 fn parse_connections(text: &str) -> Result<u32, &'static str> {
     text.parse()
         .map_err(|_| "write a whole number from 1 to 10000000, without commas")
+}
+
+/// Reads a time from 100 ms up to `most`.
+pub(super) fn time_up_to(text: &str, most: Duration) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(100);
+    match parse_duration(text) {
+        Ok(time) if time < LEAST => Err(format!("must be at least {}", format_duration(LEAST))),
+        Ok(time) if time > most => Err(format!("must be at most {}", format_duration(most))),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn hint(name: &str) -> String {

@@ -12,12 +12,12 @@ use serde::Serialize;
 use super::access::Access;
 use super::error::CliError;
 use super::files;
+use super::input;
 use super::term;
 use crate::probe::{self, Asked, Findings, Probe, Progress};
 use crate::scenario::{
     self, Outside, Overrides, Scenario, Secrets, Source, Target, TargetUrl, WsUrl,
 };
-use crate::units::parse_duration;
 use crate::verdict::Exit;
 
 /// Examine how a server treats a client, and write a scenario for it.
@@ -179,10 +179,5 @@ fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
 const MAX_WATCH: Duration = Duration::from_secs(24 * 3600);
 
 fn parse_watch(text: &str) -> Result<Duration, String> {
-    match parse_duration(text) {
-        Ok(watch) if watch < Duration::from_millis(100) => Err("must be at least 100ms".to_owned()),
-        Ok(watch) if watch > MAX_WATCH => Err("must be a day at most".to_owned()),
-        Ok(watch) => Ok(watch),
-        Err(error) => Err(error.to_string()),
-    }
+    input::time_up_to(text, MAX_WATCH)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::around::Around;
 use super::error::CliError;
-use super::input::{Loaded, Named};
+use super::input::{self, Loaded, Named};
 use super::signals::Signals;
 use super::start::{self, Started};
 use super::term;
@@ -15,7 +15,7 @@ use crate::measure::{By, Fitting, FrameType, Summary, Trace, Traced, Traces};
 use crate::metric::{Counter, Side};
 use crate::plan::Plan;
 use crate::scenario::{Cohort, Step, Verb};
-use crate::units::{counted, parse_duration};
+use crate::units::counted;
 use crate::verdict::Exit;
 
 /// The seed of a trial: each one makes the same choices.
@@ -373,12 +373,5 @@ fn add_names(names: &mut Vec<String>, before: &str, steps: &[Step]) {
 const MAX_LONGEST: Duration = Duration::from_secs(3600);
 
 fn parse_longest(text: &str) -> Result<Duration, String> {
-    match parse_duration(text) {
-        Ok(longest) if longest < Duration::from_millis(100) => {
-            Err("must be at least 100ms".to_owned())
-        }
-        Ok(longest) if longest > MAX_LONGEST => Err("must be an hour at most".to_owned()),
-        Ok(longest) => Ok(longest),
-        Err(error) => Err(error.to_string()),
-    }
+    input::time_up_to(text, MAX_LONGEST)
 }

@@ -2,23 +2,50 @@
 
 use crate::scenario::{Cohort, HttpVersion, Scenario, Servers, Shape};
 
+/// The clients of a cohort that arrive, and leave again.
+struct Arriving {
+    /// How many are open at once, if the target is as quick as planned.
+    expected: f64,
+    /// The most that may be.
+    most: u32,
+}
+
+/// Of each cohort in a run of arrivals; `None` in others, in which all that were opened stay.
+fn arriving(scenario: &Scenario, cohort: &Cohort) -> Option<Arriving> {
+    let Shape::Arrivals {
+        rate,
+        lifetime,
+        max_open,
+        warm_up,
+        ..
+    } = &scenario.load.shape
+    else {
+        return None;
+    };
+    let stays = lifetime.longest(cohort, *warm_up);
+    Some(Arriving {
+        expected: rate.hertz() * stays.as_secs_f64(),
+        most: *max_open,
+    })
+}
+
+/// Returns the most connections that may be open at once.
 pub(super) fn open_at_once(scenario: &Scenario) -> u64 {
-    match &scenario.load.shape {
-        Shape::Arrivals {
-            rate,
-            lifetime,
-            max_open,
-            warm_up,
-            ..
-        } => {
-            let stays = lifetime.longest(&scenario.cohorts[0], *warm_up);
-            let expected = (rate.hertz() * stays.as_secs_f64()).ceil() as u64;
+    match arriving(scenario, &scenario.cohorts[0]) {
+        Some(Arriving { expected, most }) => {
             // A slow target keeps arrivals open longer than planned: leaves room for twice as many.
-            let most = u64::from(*max_open).min(expected.saturating_mul(2).max(1));
-            most.min(dials(scenario).max(1))
+            let room = (expected.ceil() as u64).saturating_mul(2).max(1);
+            u64::from(most).min(room).min(dials(scenario).max(1))
         }
-        _ => scenario.connections(),
+        None => scenario.connections(),
     }
+}
+
+/// Returns how many of a cohort's connections are open at once, as planned.
+pub(super) fn at_once(scenario: &Scenario, cohort: &Cohort) -> f64 {
+    arriving(scenario, cohort).map_or(f64::from(cohort.connections), |arriving| {
+        arriving.expected.min(f64::from(arriving.most))
+    })
 }
 
 /// How many TCP connections these cohorts take, of which so many WebSockets are open at once.
@@ -60,23 +87,6 @@ pub(super) fn dials(scenario: &Scenario) -> u64 {
                 .sum()
         }
         _ => scenario.connections(),
-    }
-}
-
-/// Returns how many of a cohort's connections are open at once.
-pub(super) fn at_once(scenario: &Scenario, cohort: &Cohort) -> f64 {
-    match &scenario.load.shape {
-        Shape::Arrivals {
-            rate,
-            lifetime,
-            max_open,
-            warm_up,
-            ..
-        } => {
-            let stays = lifetime.longest(cohort, *warm_up);
-            (rate.hertz() * stays.as_secs_f64()).min(f64::from(*max_open))
-        }
-        _ => f64::from(cohort.connections),
     }
 }
 
