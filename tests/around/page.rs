@@ -1,62 +1,18 @@
 //! The examples of `docs/connections.md` get to their servers, once their addresses are those of servers here.
 
 use std::fs;
-use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::common::own::Own;
-use super::common::{Proxy, Reception, Running};
+use super::common::page::{examples, opens};
+use super::common::{Proxy, Reception};
 use super::secure::Front;
 use super::server::Serve;
 use super::unix::door;
 
-/// What the examples say that need a server or a balancer of others: those are tried by `tests/real_connections`.
+/// What the examples say that need a server or a balancer of others: `tests/real_connections` runs them.
 const ELSEWHERE: [&str; 3] = ["proxy_protocol = ", "required = true", "http = \"2\""];
-
-/// The examples of the page.
-fn examples() -> Vec<String> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/connections.md");
-    let page = fs::read_to_string(page).unwrap();
-    let blocks = page.split("\n```toml\n").skip(1);
-    let blocks = blocks.map(|rest| rest.split("\n```\n").next().unwrap().to_owned());
-    blocks.collect()
-}
-
-/// Runs an example for a moment with these texts replaced, each of which occurs in it. All its connections open.
-#[track_caller]
-fn opens(folder: TempDir, example: &str, changes: &[(&str, &str)]) {
-    let mut text = example.to_owned();
-    for (from, to) in changes {
-        assert!(text.contains(from), "no `{from}` in {example}");
-        text = text.replace(from, to);
-    }
-    let table: toml::Table = toml::from_str(&text).unwrap();
-    let has = |key: &str| table.contains_key(key);
-    if !has("load") {
-        let connections = if has("cohort") {
-            ""
-        } else {
-            "connections = 4\n"
-        };
-        text = format!("{text}\n[load]\nduration = \"1s\"\n{connections}");
-    }
-    if !has("name") {
-        text = format!("name = \"example\"\n{text}");
-    }
-    let options = ["--quiet", "--duration", "300ms"];
-    let ended = Running::start_in(
-        folder,
-        &text,
-        &options,
-        &[("PASSWORD", "s3cret"), ("TOKEN", "s3cret")],
-    )
-    .end();
-    assert_ne!(ended.code, 2, "{}\n{text}", ended.stderr);
-    let report = ended.report();
-    assert!(report.count("connections.opened") > 0, "{}", ended.stdout);
-    assert_eq!(report.errors(), [].into(), "{text}");
-}
 
 #[test]
 fn each_example_of_the_page_gets_to_its_server() {

@@ -13,6 +13,7 @@ pub mod address;
 pub mod books;
 pub mod frame;
 pub mod own;
+pub mod page;
 pub mod peer;
 pub mod process;
 pub mod raw;

@@ -10,6 +10,7 @@ mod asgi;
 mod compression;
 mod http2;
 mod names;
+mod page;
 mod probe;
 mod proxies;
 mod tls;
