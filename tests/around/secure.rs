@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::HandshakeKind;
 
 use super::common::run::{Run, trusted};
-use super::common::{Pong, Running, Script, Server, tls};
+use super::common::{Ended, Pong, Running, Script, Server, tls};
 use super::server::Serve;
 
 /// Ends TLS in front of a server; ends with its value.
@@ -135,10 +135,19 @@ pub(super) const SERVER: [&str; 4] = ["--heartbeat", "400ms", "--heartbeat-timeo
 /// Healthy clients beside these cohorts.
 fn secure(cohorts: &str) -> Run {
     let attempt = || {
-        let server = Serve::start(&SERVER);
-        let front = Front::of(&server);
-        let scenario = format!(
-            r#"
+        let ended = started(&SERVER, cohorts);
+        let report = ended.report();
+        (Run { ended, report }, ())
+    };
+    trusted(attempt).0
+}
+
+/// The same once, with the built-in server started with these arguments.
+fn started(server: &[&str], cohorts: &str) -> Ended {
+    let server = Serve::start(server);
+    let front = Front::of(&server);
+    let scenario = format!(
+        r#"
             name = "secure"
             [target]
             url = "wss://{}/"
@@ -153,13 +162,9 @@ fn secure(cohorts: &str) -> Run {
             contract = {{ closed = 0 }}
             {cohorts}
             "#,
-            front.address
-        );
-        let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
-        let report = ended.report();
-        (Run { ended, report }, ())
-    };
-    trusted(attempt).0
+        front.address
+    );
+    Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end()
 }
 
 /// Bad clients of a correct server, each with a window that only what it does can meet.
@@ -246,6 +251,57 @@ fn a_client_that_resets_or_does_not_read_is_played_under_tls() {
     let own = run.report.rows("totals", "errors.fault");
     let own = own.iter().find(|row| row["cohort"] == "reset");
     assert_eq!(own.unwrap()["count"], 5);
+}
+
+/// Where the right is there; elsewhere it is refused before anybody is dialled.
+#[test]
+fn clients_vanish_and_come_back_under_tls() {
+    const GONE: &str = r#"
+        [[cohort]]
+        name = "gone"
+        connections = 5
+        fault = { kind = "vanish", after = "500ms" }
+        contract = { from = "fault", reaped_between = ["1400ms", "2300ms"] }
+        "#;
+    const AWAY: &str = r#"
+        [[cohort]]
+        name = "away"
+        connections = 5
+        fault = { kind = "vanish", after = "500ms", for = "500ms" }
+        heartbeat = { interval = "100ms", timeout = "200ms", on_dead = "keep" }
+        contract = { from = "fault", closed = 0, detected_between = ["100ms", "500ms"], recovers_within = "1500ms" }
+        "#;
+    for (server, cohorts) in [(&SERVER[..], GONE), (&[], AWAY)] {
+        if !wsbench::net::can_vanish() {
+            let ended = started(server, cohorts);
+            assert_eq!(ended.code, 2, "{}", ended.stderr);
+            assert!(ended.stderr.contains("CAP_NET_ADMIN"), "{}", ended.stderr);
+            continue;
+        }
+        let attempt = || {
+            let ended = started(server, cohorts);
+            let report = ended.report();
+            (Run { ended, report }, ())
+        };
+        trusted(attempt).0.assert_passed();
+    }
+}
+
+/// The ports of the clients tell which socket of the server is whose, under TLS too.
+#[test]
+fn the_server_is_seen_to_release_its_sockets_under_tls() {
+    let run = secure(
+        r#"
+        [[cohort]]
+        name = "closes"
+        connections = 5
+        fault = { kind = "close", after = "500ms" }
+        contract = { from = "fault", released_within = "1s" }
+        "#,
+    );
+    run.assert_passed();
+    let (_, row) = run.report.promise("closes", "released_within");
+    assert_eq!(row["observed_n"], 5, "{row}");
 }
 
 /// The kernel of who ends TLS still acknowledges.

@@ -18,11 +18,16 @@ use super::common::{Reception, Running};
 
 /// haproxy in front of a server: in the clear at its first address, under TLS at its second.
 pub(super) fn haproxy(behind: &Reception) -> Peer {
+    haproxy_before(behind.address())
+}
+
+/// The same in front of any server.
+pub(super) fn haproxy_before(behind: SocketAddr) -> Peer {
     let own = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let CertifiedKey { cert, signing_key } = own;
     Setup::of("haproxy-http2.cfg")
         .file("server.pem", cert.pem() + &signing_key.serialize_pem())
-        .place("behind", behind.address())
+        .place("behind", behind)
         .start()
 }
 

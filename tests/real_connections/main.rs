@@ -8,6 +8,7 @@ mod addresses;
 mod apache;
 mod asgi;
 mod compression;
+mod faults;
 mod http2;
 mod names;
 mod page;

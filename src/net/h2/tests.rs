@@ -34,6 +34,8 @@ use crate::time::Monotonic;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
+mod below;
+
 /// What the server does with a request.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
@@ -58,6 +60,8 @@ enum Then {
     EndAndLeave,
     /// Lets its clients send so much on a stream.
     Window(u32),
+    /// Ends its half of the first stream, and keeps this thread from reading that for so long.
+    EndAndHold(Duration),
 }
 
 /// A server, and the addresses of the connections that it took.
@@ -142,6 +146,12 @@ async fn serve(
                     return;
                 }
                 Then::Window(size) => connection.set_initial_window_size(size).unwrap(),
+                Then::EndAndHold(time) => {
+                    open[0].1.send_data(Bytes::new(), true).unwrap();
+                    let sent = poll_fn(|cx| Poll::Ready(connection.poll_accept(cx).is_pending()));
+                    assert!(sent.await, "nobody asks for more");
+                    std::thread::sleep(time);
+                }
             }
         }
     }
@@ -154,6 +164,8 @@ struct Client {
     request: Request,
     told: Rc<RefCell<Vec<Told>>>,
     sharing: Sharing,
+    /// Whether arrivals are recorded.
+    is_watched: bool,
 }
 
 impl Client {
@@ -169,6 +181,7 @@ impl Client {
                 stream_window: 1 << 16,
                 connection_window: 1 << 24,
             },
+            is_watched: false,
         }
     }
 
@@ -184,9 +197,11 @@ impl Client {
             let (place, new) = self.pool.take(client, hears);
             if let Some(carrier) = new {
                 let (way, pool, sharing) = (self.way.clone(), self.pool.clone(), self.sharing);
+                let is_watched = self.is_watched;
                 spawn_local(async move {
                     let (clock, mut progress) = (Monotonic::start(), Progress::default());
                     let dial = Dial {
+                        is_watched,
                         is_shared: true,
                         ..Dial::default()
                     };
