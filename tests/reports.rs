@@ -369,7 +369,7 @@ fn unknown_is_an_empty_cell() {
     assert!(drain.ends_with(",0,0,0,0,0,0,,,,,,1,0,0"), "{drain}");
     let connections = written(|out| report::connections_csv(&case.run, out));
     assert!(connections.contains(
-        "3,echo,ws://127.0.0.1:3000/?token=${TOKEN},,0.0015,connecting,,,,refused,,,,0,,,,1.1,\n"
+        "3,echo,ws://127.0.0.1:3000/?token=${TOKEN},,0.0015,connecting,,,,refused,,,,0,,,,1.1,,,\n"
     ));
 }
 

@@ -191,7 +191,7 @@ impl Client {
             .await;
             if session.is_dead_but_kept(&self.shared) {
                 let verdict = session.verdict();
-                self.push(session.ending(&verdict, None));
+                self.push_ended(&session, &verdict, None);
                 self.shared
                     .whole(self.opening.cohort, |cells| cells.cause(verdict.cause));
                 session.forget_death();

@@ -311,6 +311,14 @@ impl<T: Transport> Transport for TracedTransport<T> {
         self.inner.extension()
     }
 
+    fn tls(&self) -> Option<String> {
+        self.inner.tls()
+    }
+
+    fn carrier(&self) -> Option<u32> {
+        self.inner.carrier()
+    }
+
     fn packing(&self) -> Option<Packing> {
         self.inner.packing()
     }

@@ -1,5 +1,6 @@
 //! The measurements of one worker in one interval. Moved to the supervisor, merged there, and recycled.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -179,6 +180,12 @@ pub struct Ending {
     /// The extension that was agreed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
+    /// The address that its server was told to be its own (PROXY protocol).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<IpAddr>,
+    /// The version of TLS, and how the session began: "1.3 full".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 impl OfCohort for Ending {

@@ -233,6 +233,7 @@ mod tests {
     use crate::metric::{Cause, Counter, Side};
     use crate::units::{Nanos, Timestamp};
     use proptest::prelude::*;
+    use std::net::Ipv6Addr;
 
     fn ending(connection: u32) -> Ending {
         Ending {
@@ -256,6 +257,8 @@ mod tests {
                 last_ack_ns: 3,
             }),
             extension: Some("x".to_owned()),
+            claimed: Some(Ipv6Addr::LOCALHOST.into()),
+            tls: Some("1.2 resumed".to_owned()),
         }
     }
 

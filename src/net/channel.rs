@@ -76,6 +76,22 @@ impl Channel {
         }
     }
 
+    /// Returns the version of TLS and how its session began, if there is TLS.
+    pub(super) fn tls_began(&self) -> Option<String> {
+        match self {
+            Self::Own(link) => link.tls_began(),
+            Self::Stream(stream) => stream.carrier().tls_began(),
+        }
+    }
+
+    /// Returns the number of the TCP connection that it is a stream of.
+    pub(super) fn carrier(&self) -> Option<u32> {
+        match self {
+            Self::Own(_) => None,
+            Self::Stream(stream) => Some(stream.carrier().numbers.number),
+        }
+    }
+
     /// Returns the local port, which others share if this is a stream.
     pub(super) fn local_port(&self) -> Option<u16> {
         match self {

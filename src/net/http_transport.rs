@@ -166,6 +166,10 @@ fn broken(error: &AnswerError) -> Lost {
 }
 
 impl<D: Fn() -> Dialling> Transport for HttpTransport<D> {
+    fn tls(&self) -> Option<String> {
+        self.link.as_ref()?.tls_began()
+    }
+
     fn poll_event<'room>(
         &mut self,
         cx: &mut Context<'_>,

@@ -37,6 +37,14 @@ impl Link {
         }
     }
 
+    /// Returns the version of TLS and how its session began, if there is TLS.
+    pub(crate) fn tls_began(&self) -> Option<String> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.began(),
+        }
+    }
+
     /// The TCP connection below.
     pub(crate) fn wire_mut(&mut self) -> &mut Wire {
         match self {

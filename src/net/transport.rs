@@ -115,6 +115,16 @@ pub(crate) trait Transport {
         None
     }
 
+    /// Returns the version of TLS and how its session began, such as "1.3 full"; `None` without TLS.
+    fn tls(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the number of the TCP connection of HTTP/2 that it is a stream of; `None`: it has one of its own.
+    fn carrier(&self) -> Option<u32> {
+        None
+    }
+
     /// Returns how messages are to be compressed before they are fed; `None`: they are not.
     fn packing(&self) -> Option<Packing> {
         None

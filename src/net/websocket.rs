@@ -121,6 +121,14 @@ impl Transport for WebSocket {
         Some(self.compressed.as_ref()?.agreed.to_string())
     }
 
+    fn tls(&self) -> Option<String> {
+        self.channel.tls_began()
+    }
+
+    fn carrier(&self) -> Option<u32> {
+        self.channel.carrier()
+    }
+
     #[inline]
     fn packing(&self) -> Option<Packing> {
         self.compressed.as_ref()?.packing()

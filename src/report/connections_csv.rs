@@ -2,6 +2,7 @@
 //! The column `close_reason` holds text from the server, which can be anything.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -33,9 +34,11 @@ struct Line<'a> {
     tcp_last_ack_s: String,
     http: &'a str,
     extension: String,
+    claimed: Option<IpAddr>,
+    tls: &'a str,
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "connection",
     "cohort",
     "server",
@@ -55,6 +58,8 @@ const COLUMNS: [&str; 19] = [
     "tcp_last_ack_s",
     "http",
     "extension",
+    "claimed",
+    "tls",
 ];
 
 /// Writes `connections.csv`. The header is always written.
@@ -124,6 +129,8 @@ fn line<'a>(ending: &'a Ending, cohorts: &'a [String], server: &'a str, http: &'
         tcp_last_ack_s: cell(ending.tcp.map(|tcp| seconds(tcp.last_ack_ns))),
         http,
         extension: ending.extension.clone().unwrap_or_default(),
+        claimed: ending.claimed,
+        tls: ending.tls.as_deref().unwrap_or_default(),
     }
 }
 

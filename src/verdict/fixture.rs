@@ -272,6 +272,8 @@ impl Run {
                 pings_missed: 0,
                 tcp: None,
                 extension: None,
+                claimed: None,
+                tls: None,
             },
             10,
         );

@@ -1,7 +1,7 @@
-//! Clients that go through a proxy: bad ones, the relay of `[path]` before it, and a server that falls silent behind it.
+//! Clients that go through a proxy, or claim to: bad ones, the relay of `[path]` before it, and a server that falls silent behind it.
 
 use super::common::run::{Run, run, trusted};
-use super::common::{Pong, Proxy, Script, Server};
+use super::common::{Pong, Proxy, Running, Script, Server};
 use super::secure::{MISBEHAVED, SERVER};
 use super::server::Serve;
 
@@ -90,4 +90,34 @@ fn a_server_that_falls_silent_behind_a_proxy_misses_pongs() {
         &[],
     );
     assert_eq!(dead(&proxied), [3, 0]);
+}
+
+/// Which client the server took each for stands beside how it ended: here none expects the PROXY protocol.
+#[test]
+fn the_addresses_that_are_claimed_stand_beside_the_ends() {
+    let server = Server::start(Script::default());
+    let scenario = format!(
+        r#"
+        name = "claims"
+        [target]
+        url = "ws://{}/"
+        proxy_protocol = {{ source = "203.0.113.1-203.0.113.2" }}
+        [load]
+        connections = 3
+        duration = "200ms"
+        "#,
+        server.address()
+    );
+    let ended = Running::start(&scenario, &["--quiet"]).end();
+    let report = ended.report();
+    let mut claimed: Vec<_> = (report.connections.iter())
+        .map(|row| (&*row["connection"], &*row["claimed"], &*row["tls"]))
+        .collect();
+    claimed.sort_unstable();
+    let expected = [
+        ("0", "203.0.113.1", ""),
+        ("1", "203.0.113.2", ""),
+        ("2", "203.0.113.1", ""),
+    ];
+    assert_eq!(claimed, expected);
 }

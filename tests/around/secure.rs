@@ -322,7 +322,13 @@ fn a_server_that_falls_silent_under_tls_is_seen_to_be_frozen() {
         front.address
     );
     let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
-    assert_eq!(ended.report().errors(), [("peer_frozen", 3)].into());
+    let report = ended.report();
+    assert_eq!(report.errors(), [("peer_frozen", 3)].into());
+    let rows = &report.connections;
+    assert!(
+        rows.len() == 3 && rows.iter().all(|row| row["tls"] == "1.3 full"),
+        "{rows:?}"
+    );
 }
 
 #[test]

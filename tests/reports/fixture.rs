@@ -1,6 +1,7 @@
 //! Two runs made by hand: every number in the golden files can be traced to a line here.
 //! Nothing is measured, so nothing varies.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
 use wsbench::measure::{
@@ -306,6 +307,8 @@ fn ending(connection: u32, cohort: usize, cause: Cause) -> Ending {
         pings_missed: 0,
         tcp: None,
         extension: None,
+        claimed: None,
+        tls: None,
     }
 }
 
@@ -333,6 +336,8 @@ fn frozen() -> Ending {
             last_ack_ns: 880_000_000,
         }),
         extension: Some("permessage-deflate; client_max_window_bits=12".to_owned()),
+        claimed: Some(Ipv4Addr::new(203, 0, 113, 85).into()),
+        tls: Some("1.3 resumed".to_owned()),
         ..ending(85, 1, Cause::PeerFrozen)
     }
 }

@@ -1,14 +1,17 @@
 //! What is booked when a connection of a client ends, or was not opened.
 
+use std::net::IpAddr;
+
 use tracing::debug;
 
 use super::Client;
 use crate::engine::saved;
-use crate::engine::session::Session;
+use crate::engine::session::{Session, Verdict};
 use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter};
 use crate::net::{Failure, Transport};
-use crate::scenario::OnDead;
+use crate::scenario::{HttpVersion, OnDead};
+use crate::units::Timestamp;
 
 impl Client {
     /// A connection has ended, as its session says.
@@ -87,7 +90,7 @@ impl Client {
         if matches!(verdict.cause, Cause::Completed | Cause::Fault) || is_told {
             return;
         }
-        self.push(session.ending(&verdict, Some(now)));
+        self.push_ended(session, &verdict, Some(now));
     }
 
     /// No connection was opened.
@@ -117,11 +120,36 @@ impl Client {
             pings_missed: 0,
             tcp: None,
             extension: None,
+            claimed: self.claimed(None),
+            tls: None,
+        });
+    }
+
+    /// The address that its server is told; `carrier` is the number of the TCP connection that it shares.
+    fn claimed(&self, carrier: Option<u32>) -> Option<IpAddr> {
+        let access = &self.shared.plan.cohort(self.opening.cohort).access;
+        let own = match access.http {
+            HttpVersion::One => Some(self.opening.connection),
+            HttpVersion::Two(_) => None,
+        };
+        (access.announce.as_ref()?).claim(carrier.or(own)?)
+    }
+
+    /// Keeps the end of an open connection among those that are listed; `ended` is `None` if it is kept open.
+    pub(super) fn push_ended<T: Transport>(
+        &self,
+        session: &Session<T>,
+        verdict: &Verdict,
+        ended: Option<Timestamp>,
+    ) {
+        self.push(Ending {
+            claimed: self.claimed(session.carrier()),
+            ..session.ending(verdict, ended)
         });
     }
 
     /// Keeps an end among those that are listed, and logs it.
-    pub(super) fn push(&self, mut ending: Ending) {
+    fn push(&self, mut ending: Ending) {
         let names = &self.shared.plan.cohort(self.opening.cohort).saved;
         for text in [&mut ending.detail, &mut ending.close_reason] {
             saved::hide(names, self.play.saved(), text);

@@ -289,7 +289,14 @@ impl<T: Transport> Session<T> {
             pings_missed: missed,
             tcp,
             extension: self.transport.extension(),
+            claimed: None,
+            tls: self.transport.tls(),
         }
+    }
+
+    /// The number of the TCP connection of HTTP/2 that it is a stream of; `None`: it has one of its own.
+    pub(in crate::engine) fn carrier(&self) -> Option<u32> {
+        self.transport.carrier()
     }
 
     /// Returns its record, once it is over; `None` without a contract.

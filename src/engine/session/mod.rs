@@ -24,7 +24,7 @@ pub(super) mod tests;
 use std::task::{Context, Poll, Waker};
 
 use self::cause::Evidence;
-pub(super) use self::cause::Redial;
+pub(super) use self::cause::{Redial, Verdict};
 use self::fault_runner::FaultRunner;
 use self::heartbeat::Quiet;
 use self::held::Held;

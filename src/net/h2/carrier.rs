@@ -359,6 +359,11 @@ impl Carrier {
         self.below.get()?.borrow().link.tls_agreed()
     }
 
+    /// Returns the version of TLS and how its session began, if there is TLS.
+    pub(crate) fn tls_began(&self) -> Option<String> {
+        self.below.get()?.borrow().link.tls_began()
+    }
+
     /// Looks at its TCP connection. What was never open has none: the answer is then the default.
     pub(crate) fn with_wire<T: Default>(&self, look: impl FnOnce(&Wire) -> T) -> T {
         let below = self.below.get();

@@ -242,12 +242,11 @@ pub(super) fn announced(
     server: SocketAddr,
 ) -> Vec<u8> {
     const FIRST_PORT: u32 = 1024;
-    let place = (number as usize).checked_rem(announce.claimed.len());
-    let client = match place {
+    let client = match announce.claim(number) {
         // Fibonacci hashing: neighbours get ports far apart.
-        Some(place) => {
+        Some(claimed) => {
             let port = number.wrapping_mul(2_654_435_769) % (65_536 - FIRST_PORT) + FIRST_PORT;
-            SocketAddr::new(announce.claimed[place], port as u16)
+            SocketAddr::new(claimed, port as u16)
         }
         None => local.unwrap_or(server),
     };

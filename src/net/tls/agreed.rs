@@ -51,6 +51,16 @@ pub(super) fn counted(
     (all.into_iter()).filter_map(|(what, value)| Some((what, value?.into())))
 }
 
+/// The version, and how the session began: such as "1.3 full". `None` before the end of its handshake.
+pub(super) fn began(session: &CommonState) -> Option<String> {
+    let how = match session.handshake_kind()? {
+        HandshakeKind::Full => "full",
+        HandshakeKind::FullWithHelloRetryRequest => "retried",
+        HandshakeKind::Resumed => "resumed",
+    };
+    Some(format!("{} {how}", version(session)?))
+}
+
 /// Such as "1.3".
 fn version(session: &CommonState) -> Option<String> {
     // Its name has the form `TLSv1_3`.

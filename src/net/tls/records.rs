@@ -140,6 +140,11 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
         TlsAgreed::of(&self.session)
     }
 
+    /// The version, and how the session began.
+    pub(crate) fn began(&self) -> Option<String> {
+        agreed::began(&self.session)
+    }
+
     /// What is counted of that, by what it is.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
         agreed::counted(&self.session)

@@ -20,6 +20,14 @@ pub struct Announce {
     pub claimed: Vec<IpAddr>,
 }
 
+impl Announce {
+    /// The address that the TCP connection with this number claims; `None`: its own.
+    pub(crate) fn claim(&self, number: u32) -> Option<IpAddr> {
+        let place = (number as usize).checked_rem(self.claimed.len())?;
+        Some(self.claimed[place])
+    }
+}
+
 /// The version of the PROXY protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnnounceVersion {

@@ -3,6 +3,7 @@
 mod judged;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -431,6 +432,8 @@ impl Dice {
                 last_ack_ns: dice.count(),
             }),
             extension: self.maybe(Self::text),
+            claimed: self.maybe(|dice| Ipv4Addr::from_bits(dice.count() as u32).into()),
+            tls: self.maybe(Self::text),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How long `run.json` can become through what it keeps of single connections.
 
+use std::net::Ipv6Addr;
+
 use super::*;
 use crate::measure::{
     ConnectionRecord, ConnectionRecords, EndedBy, Ending, Endings, State, TcpEnding, TcpView,
@@ -69,6 +71,8 @@ fn longest_ending(connection: u32) -> Ending {
             last_ack_ns: u64::MAX,
         }),
         extension: Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=15; client_max_window_bits=15".to_owned()),
+        claimed: Some(Ipv6Addr::from_bits(u128::MAX).into()),
+        tls: Some("1.3 resumed".to_owned()),
     }
 }
 
