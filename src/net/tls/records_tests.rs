@@ -19,6 +19,9 @@ use super::{Tls, broken};
 use crate::metric::Cause;
 use crate::scenario::{TlsSettings, Trust};
 
+/// More bytes than the tickets of a server are. It sends them before its client reads, so a pipe has to hold them.
+const TICKETS: usize = 4096;
+
 type Pair = (TlsLink<DuplexStream>, TlsStream<DuplexStream>);
 
 /// A client and a server after their handshake, over a pipe that holds so many bytes.
@@ -54,6 +57,9 @@ async fn keyed_pair(
     let mut server_config = server;
     server_config.alpn_protocols = vec![b"http/1.1".to_vec()];
     server_config.key_log = theirs;
+    if holds < TICKETS {
+        server_config.send_tls13_tickets = 0;
+    }
     let accepting = TlsAcceptor::from(Arc::new(server_config)).accept(far);
     let (shaken, server) = tokio::join!(
         async {
