@@ -9,6 +9,8 @@ mod openmetrics;
 mod promises;
 #[path = "reports/sessions.rs"]
 mod sessions;
+#[path = "reports/worst.rs"]
+mod worst;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@ use crate::report::run::Run;
 use crate::report::words::phase_name;
 use crate::verdict::samples_for;
 
-/// The most steps: more would make a page too large, and pictures no finer.
-const MOST: usize = 360;
+/// The most steps, by the number of messages: each has a chart of its own, and together they have to find room.
+const MOST: [u64; 1 + MESSAGES] = [360, 360, 240, 180];
 /// The most messages that are shown over time.
 pub(super) const MESSAGES: usize = 3;
 
@@ -83,9 +83,10 @@ impl Course {
             .min();
         let width = width.unwrap_or(1).max(1);
         let seconds = last.to.as_nanos() / second.0;
-        let together = (seconds.div_ceil(width) as usize).div_ceil(MOST).max(1) as u64;
-        let step = width * together;
         let messages = messages(intervals);
+        let most = MOST[messages.len().min(MESSAGES)];
+        let together = seconds.div_ceil(width).div_ceil(most).max(1);
+        let step = width * together;
         let mut steps: Vec<Option<Step>> = Vec::new();
         steps.resize_with(seconds.div_ceil(step).max(1) as usize, || None);
         let place =

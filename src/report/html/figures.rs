@@ -24,6 +24,10 @@ pub(super) struct Figure {
 
 /// The most small charts of cohorts.
 const SPARKS: usize = 24;
+/// The most values of a sparkline.
+const POINTS: usize = 60;
+/// The most gates in the percentile spectrum.
+const ALLOWED: usize = 8;
 /// The colours of several distributions.
 const COLOURS: [Colour; 3] = [Colour::P99, Colour::P90, Colour::P50];
 
@@ -120,7 +124,7 @@ impl<'a> OverTime<'a> {
             return;
         }
         let sentence = format!(
-            "{}, the darker the more took so long; what the percentiles hide shows as bands.",
+            "{}, the stronger the colour, the more took so long; what the percentiles hide shows as bands.",
             counted(samples, "answer")
         );
         self.add("heat", "Every answer", sentence, |about, time| {
@@ -350,6 +354,7 @@ pub(super) fn sparks(run: &Run, course: &Course) -> Vec<Spark> {
         let last = known().last().unwrap_or(0.0) as u64;
         let words = format!("peak {}, last {}", human_count(peak), human_count(last));
         let name = format!("Open connections of {}: {words}", cohort.name);
+        let open = thinned(&open);
         Spark {
             cohort: cohort.name.clone(),
             svg: sparkline(&name, Colour::Open, &open),
@@ -357,6 +362,15 @@ pub(super) fn sparks(run: &Run, course: &Course) -> Vec<Spark> {
         }
     };
     cohorts.iter().enumerate().take(SPARKS).map(spark).collect()
+}
+
+/// Fewer values, each the last of its part.
+fn thinned(values: &[Option<f64>]) -> Vec<Option<f64>> {
+    let together = values.len().div_ceil(POINTS).max(1);
+    let parts = values.chunks(together);
+    parts
+        .map(|part| part.iter().rev().find_map(|value| *value))
+        .collect()
 }
 
 /// The percentile spectrum of messages and pings; `None` if nothing was timed.
@@ -438,5 +452,5 @@ fn limits(run: &Run) -> Vec<(f64, u64, String)> {
             human_ns(limit.value as u64),
         ))
     });
-    limits.collect()
+    limits.take(ALLOWED).collect()
 }

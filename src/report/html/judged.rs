@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::room::{Room, most};
 use crate::report::picture::{
     Judged as Dot, Level, Strip, Survival, Svg, Sweep, Window, gate_bar, times_the_limit,
 };
 use crate::report::run::Run;
 use crate::report::words::{Stands, expected, origin, seen};
 use crate::scenario::PromiseKind;
-use crate::units::{human_count, human_ns, visible};
+use crate::units::{cut, human_count, human_ns, visible};
 use crate::verdict::{Bounds, ContractResult, GateResult, Judged, Occurred};
+
+/// The longest text of a gate or promise, in characters.
+const LONGEST: usize = 300;
 
 /// Whether something held, in a class, a character and a word.
 #[derive(Clone, Copy)]
@@ -45,21 +49,25 @@ pub(super) struct GateRow {
     pub(super) far: Option<String>,
 }
 
-pub(super) fn gates(run: &Run) -> Vec<GateRow> {
+pub(super) fn gates(run: &Run, room: &Room) -> (Vec<GateRow>, usize) {
+    let all = run.verdict.gates.iter().collect();
+    let (shown, more) = most(all, room.rows, |gate: &&GateResult| {
+        !gate.passed || gate.doubted
+    });
     let row = |gate: &GateResult| {
         let both = gate.observed.zip(gate.limit());
         let both = both.map(|(seen, limit)| (seen.value, limit.value));
         GateRow {
             mark: Mark::of(Stands::of_gate(gate)),
-            gate: visible(&gate.gate),
-            seen: visible(&seen(gate)),
+            gate: cut(&visible(&gate.gate), LONGEST),
+            seen: cut(&visible(&seen(gate)), LONGEST),
             bar: both.and_then(|(seen, limit)| gate_bar(seen, limit, gate.passed)),
             far: both
                 .filter(|_| !gate.passed)
                 .and_then(|(seen, limit)| times_the_limit(seen, limit)),
         }
     };
-    run.verdict.gates.iter().map(row).collect()
+    (shown.into_iter().map(row).collect(), more)
 }
 
 /// What one cohort was promised.
@@ -85,38 +93,45 @@ pub(super) struct Promise {
     pub(super) picture: Option<Svg>,
 }
 
-pub(super) fn promised(run: &Run) -> Vec<Promised> {
-    let contracts = &run.verdict.contracts;
+pub(super) fn promised(run: &Run, room: &Room) -> (Vec<Promised>, usize) {
+    let is_wanted = |promise: &&ContractResult| !promise.passed || promise.doubted;
+    let (contracts, more) = most(run.verdict.contracts.iter().collect(), room.rows, is_wanted);
+    let mut pictures = room.pictures;
     let groups = contracts.chunk_by(|one, next| one.cohort == next.cohort);
-    let group = |group: &[ContractResult]| {
+    let group = |group: &[&ContractResult]| {
         let cohort = &group[0].cohort;
         let mut cohorts = run.scenario.cohorts.iter();
         let record = cohorts.find(|record| record.name == *cohort);
         let preset = record.and_then(|record| record.preset.as_deref());
         Promised {
-            cohort: cohort.clone(),
+            cohort: visible(cohort),
             preset: preset.map(visible).unwrap_or_default(),
-            promises: group.iter().map(promise).collect(),
+            promises: (group.iter())
+                .map(|one| promise(one, &mut pictures))
+                .collect(),
         }
     };
-    groups.map(group).collect()
+    (groups.map(group).collect(), more)
 }
 
-fn promise(promise: &ContractResult) -> Promise {
+fn promise(promise: &ContractResult, room: &mut usize) -> Promise {
     let times = promise.times.map(|times| {
         let [min, p50, p99, max] =
             [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(|ns| human_ns(ns.0));
-        format!("{min} · p50 {p50} · p99 {p99} · {max}")
+        format!("min {min} · p50 {p50} · p99 {p99} · max {max}")
     });
+    let drawn = picture(promise);
+    let picture = drawn.filter(|picture| picture.as_str().len() <= *room);
+    *room -= picture.as_ref().map_or(0, |picture| picture.as_str().len());
     Promise {
         mark: Mark::of(Stands::of_promise(promise)),
         key: promise.contract.key(),
-        expected: visible(&expected(promise)),
+        expected: cut(&visible(&expected(promise)), LONGEST),
         from: promise.from.map(|from| format!("from {}", origin(from))),
         times: times.unwrap_or_default(),
-        why: visible(&promise.why),
+        why: cut(&visible(&promise.why), LONGEST),
         n: human_count(promise.n),
-        picture: picture(promise),
+        picture,
     }
 }
 

@@ -5,6 +5,7 @@ mod captions;
 mod course;
 mod figures;
 mod judged;
+mod room;
 mod tables;
 
 use std::io::{self, Write};
@@ -14,16 +15,20 @@ use askama::Template;
 use self::course::Course;
 use self::figures::{Figure, OverTime, Spark};
 use self::judged::{GateRow, Promised};
+use self::room::{Room, most};
 use self::tables::{Ending, EndsRow, TimesRow};
 use super::headline::Headline;
-use super::picture::{Json, Readings, SAVE, SCRIPT, STYLE, Svg};
+use super::picture::{Json, SAVE, SCRIPT, STYLE, Svg};
 use super::run::{Run, copy};
 use super::words::{began, sentence, span, symbol, word};
-use crate::units::{counted, human_count, human_ns, visible};
+use crate::units::{counted, cut, human_count, human_ns, visible};
 use crate::verdict::Exit;
 
-/// The most doubts and warnings.
-const NOTES: usize = 100;
+/// The longest text that is no table: a doubt, a description, what the command line changed. In characters.
+const LONGEST: usize = 600;
+
+/// What stands around the copy of the run, in bytes: its script, and its button.
+const COPY_AROUND: usize = 400;
 
 impl askama::filters::HtmlSafe for Svg {}
 impl askama::filters::HtmlSafe for Json {}
@@ -49,22 +54,27 @@ struct Page<'a> {
     ran: String,
     measured: String,
     tiles: Vec<Tile>,
-    notes: Vec<Note<'a>>,
+    notes: Vec<Note>,
+    more_notes: usize,
     gates: Vec<GateRow>,
+    more_gates: usize,
     promised: Vec<Promised>,
-    over_time: Vec<Figure>,
-    sparks: Vec<Spark>,
-    spectrum: Option<Figure>,
+    more_promised: usize,
+    over_time: &'a [Figure],
+    sparks: &'a [Spark],
+    spectrum: Option<&'a Figure>,
     times: Vec<TimesRow>,
+    more_times: usize,
     ends: Vec<EndsRow>,
+    more_ends: usize,
     end_bars: Option<Svg>,
     endings: Vec<Ending>,
     more_endings: u64,
-    generator: Vec<Figure>,
+    generator: &'a [Figure],
     /// What the load cost the target, where its process is known.
-    server: Vec<Figure>,
+    server: &'a [Figure],
     environment: Vec<(&'static str, String)>,
-    readings: Option<Json>,
+    readings: Option<&'a Json>,
     /// The element with the copy of `run.json`.
     copy: Option<String>,
 }
@@ -77,30 +87,58 @@ struct Tile {
 }
 
 /// A doubt or a warning.
-struct Note<'a> {
+struct Note {
     kind: &'static str,
-    text: String,
-    hint: Option<&'a str>,
+    text: Vec<Piece>,
+    hint: Vec<Piece>,
 }
 
-/// Writes `report.html`.
+/// A part of a text: words, or what stood between backticks.
+struct Piece {
+    is_code: bool,
+    text: String,
+}
+
+/// Writes `report.html`, at most 400 KiB.
 ///
 /// # Errors
 /// When writing to `out` fails.
 pub fn write(run: &Run, mut out: impl Write) -> io::Result<()> {
-    let page = Page::of(run)?;
-    let text = page.render().map_err(io::Error::other)?;
+    let charts = Charts::of(run);
+    let mut rooms = Room::ALL.iter();
+    let (mut page, text) = loop {
+        let room = rooms.next().expect("the last one is taken");
+        let page = Page::of(run, &charts, room);
+        let text = page.render().map_err(io::Error::other)?;
+        if text.len() <= Room::PAGE || rooms.len() == 0 {
+            break (page, text);
+        }
+    };
+    // The copy of the run comes last: without it the page shows the same.
+    let left = Room::PAGE.saturating_sub(text.len() + page.save.len() + COPY_AROUND);
+    page.copy = copy::element(run)?.filter(|copy| copy.len() <= left);
+    let text = match page.copy {
+        Some(_) => page.render().map_err(io::Error::other)?,
+        None => text,
+    };
     out.write_all(text.as_bytes())
 }
 
-impl<'a> Page<'a> {
-    fn of(run: &'a Run) -> io::Result<Self> {
-        let view = run.view();
-        let exit = run.verdict.exit;
+/// The charts over time, and of all times together.
+#[derive(Default)]
+struct Charts {
+    over_time: Vec<Figure>,
+    generator: Vec<Figure>,
+    server: Vec<Figure>,
+    sparks: Vec<Spark>,
+    spectrum: Option<Figure>,
+    readings: Option<Json>,
+}
+
+impl Charts {
+    fn of(run: &Run) -> Self {
+        let mut drawn = Self::default();
         let course = Course::of(run);
-        let (mut over_time, mut server, mut generator) = (Vec::new(), Vec::new(), Vec::new());
-        let mut sparks = Vec::new();
-        let mut readings: Option<Readings> = None;
         if let Some(course) = &course {
             course.with_time(|time| {
                 let mut charts = OverTime::new(course, time);
@@ -112,17 +150,30 @@ impl<'a> Page<'a> {
                 charts.target();
                 let of_both = charts.figures.len();
                 charts.generator(run);
-                readings = Some(charts.readings());
-                generator = charts.figures.split_off(of_both);
-                server = charts.figures.split_off(of_load);
-                over_time = charts.figures;
+                drawn.readings = Some(charts.readings().finish());
+                drawn.generator = charts.figures.split_off(of_both);
+                drawn.server = charts.figures.split_off(of_load);
+                drawn.over_time = charts.figures;
             });
-            sparks = figures::sparks(run, course);
+            drawn.sparks = figures::sparks(run, course);
         }
         let messages = course.map(|course| course.messages).unwrap_or_default();
-        let (ends, end_bars) = tables::ends(run);
+        drawn.spectrum = figures::spectrum(run, &run.view(), &messages);
+        drawn
+    }
+}
+
+impl<'a> Page<'a> {
+    fn of(run: &'a Run, charts: &'a Charts, room: &Room) -> Self {
+        let view = run.view();
+        let exit = run.verdict.exit;
+        let (notes, more_notes) = most(notes(run), room.rows, |note| note.kind == DOUBT);
+        let (gates, more_gates) = judged::gates(run, room);
+        let (promised, more_promised) = judged::promised(run, room);
+        let (times, more_times) = tables::times(&view, room);
+        let (ends, more_ends, end_bars) = tables::ends(run, room);
         let (endings, more_endings) = tables::endings(run);
-        Ok(Self {
+        Self {
             run,
             style: STYLE,
             script: SCRIPT,
@@ -136,30 +187,35 @@ impl<'a> Page<'a> {
             word: word(exit),
             sentence: visible(&sentence(run, exit)),
             name: visible(&run.scenario.name),
-            description: visible(&run.scenario.description),
-            target: visible(&run.scenario.target),
+            description: shown(&run.scenario.description),
+            target: shown(&run.scenario.target),
             began: began(run),
-            scenario: lines(&run.scenario.text),
+            scenario: lines(&run.scenario.text, room.text),
             ran: span(run.summary.seconds),
             measured: span(run.summary.measured_seconds),
             tiles: tiles(run),
-            notes: notes(run),
-            gates: judged::gates(run),
-            promised: judged::promised(run),
-            over_time,
-            sparks,
-            spectrum: figures::spectrum(run, &view, &messages),
-            times: tables::times(&view),
+            notes,
+            more_notes,
+            gates,
+            more_gates,
+            promised,
+            more_promised,
+            over_time: &charts.over_time,
+            sparks: &charts.sparks,
+            spectrum: charts.spectrum.as_ref(),
+            times,
+            more_times,
             ends,
+            more_ends,
             end_bars,
             endings,
             more_endings,
-            generator,
-            server,
+            generator: &charts.generator,
+            server: &charts.server,
             environment: environment(run),
-            readings: readings.map(Readings::finish),
-            copy: copy::element(run)?,
-        })
+            readings: charts.readings.as_ref(),
+            copy: None,
+        }
     }
 
     fn is_promised(&self) -> bool {
@@ -220,25 +276,44 @@ fn tiles(run: &Run) -> Vec<Tile> {
     tiles
 }
 
-fn notes(run: &Run) -> Vec<Note<'_>> {
+const DOUBT: &str = "doubt";
+
+fn notes(run: &Run) -> Vec<Note> {
     let verdict = &run.verdict;
+    let hint = |hint: &Option<String>| hint.as_deref().map(pieces).unwrap_or_default();
     let doubts = verdict.distrust.iter().map(|doubt| {
         let concerns = match doubt.whole_run {
             true => String::new(),
-            false => format!("; no verdict on {}", doubt.concerns.join(", ")),
+            false => format!("; no verdict on `{}`", doubt.concerns.join("`, `")),
         };
         Note {
-            kind: "doubt",
-            text: visible(&format!("{}{concerns}", doubt.text)),
-            hint: doubt.hint.as_deref(),
+            kind: DOUBT,
+            text: pieces(&format!("{}{concerns}", doubt.text)),
+            hint: hint(&doubt.hint),
         }
     });
     let warnings = verdict.warnings.iter().map(|warning| Note {
         kind: "warning",
-        text: visible(&warning.text),
-        hint: warning.hint.as_deref(),
+        text: pieces(&warning.text),
+        hint: hint(&warning.hint),
     });
-    doubts.chain(warnings).take(NOTES).collect()
+    doubts.chain(warnings).collect()
+}
+
+/// A text that is safe to show, and not too long.
+fn shown(text: &str) -> String {
+    cut(&visible(text), LONGEST)
+}
+
+/// The parts of a text: every other one stood between backticks.
+fn pieces(text: &str) -> Vec<Piece> {
+    let shown = shown(text);
+    let parts = shown.split('`').enumerate();
+    let parts = parts.map(|(index, text)| Piece {
+        is_code: index % 2 == 1,
+        text: text.to_owned(),
+    });
+    parts.filter(|part| !part.text.is_empty()).collect()
 }
 
 /// What one needs to know to run it again.
@@ -275,13 +350,25 @@ fn environment(run: &Run) -> Vec<(&'static str, String)> {
         ("scenario, sha256", run.scenario.sha256.clone()),
     ];
     let known = all.into_iter().filter(|(_, value)| !value.is_empty());
-    known.map(|(name, value)| (name, visible(&value))).collect()
+    known.map(|(name, value)| (name, shown(&value))).collect()
 }
 
-/// A text of several lines.
-fn lines(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(|line| visible(&line.replace('\t', "    ")));
-    lines.map(|line| line + "\n").collect()
+/// The first lines of a text of several lines: as many as there is room for, in bytes of the page.
+fn lines(text: &str, room: usize) -> String {
+    let bytes = |c: char| match c {
+        '<' | '>' | '&' | '"' | '\'' => "&#60;".len(),
+        c => c.len_utf8(),
+    };
+    let (mut shown, mut used) = (String::new(), 0);
+    for line in text.lines() {
+        let line = visible(&line.replace('\t', "    "));
+        used += line.chars().map(bytes).sum::<usize>() + 1;
+        if used > room {
+            shown += "… and more: see run.json\n";
+            break;
+        }
+        shown += &line;
+        shown.push('\n');
+    }
+    shown
 }

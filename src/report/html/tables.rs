@@ -1,5 +1,6 @@
 //! The tables of the page.
 
+use super::room::{Room, most};
 use crate::measure::Histogram;
 use crate::metric::{self, Cause};
 use crate::report::picture::{self, Colour, Svg};
@@ -12,6 +13,8 @@ use crate::verdict::{View, samples_for};
 const EXAMPLES: usize = 2;
 /// The longest example, in characters.
 const LONGEST: usize = 200;
+/// The most causes of one cohort that are drawn; the others are one.
+const CAUSES: usize = 8;
 /// The most single ends.
 const ENDINGS: usize = 50;
 
@@ -26,8 +29,8 @@ pub(super) struct TimesRow {
 const PERCENTS: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
 
 /// All times of healthy cohorts and of the generator.
-pub(super) fn times(view: &View<'_>) -> Vec<TimesRow> {
-    let names = names(view);
+pub(super) fn times(view: &View<'_>, room: &Room) -> (Vec<TimesRow>, usize) {
+    let (names, more) = most(names(view), room.rows, |_| true);
     let row = |name: &&str| {
         let times = view.histogram(name)?;
         Some(TimesRow {
@@ -35,7 +38,7 @@ pub(super) fn times(view: &View<'_>) -> Vec<TimesRow> {
             cells: cells(&times),
         })
     };
-    names.iter().filter_map(row).collect()
+    (names.iter().filter_map(row).collect(), more)
 }
 
 fn cells(times: &Histogram) -> [String; 9] {
@@ -68,7 +71,7 @@ pub(super) struct EndsRow {
 }
 
 /// How the connections of each cohort ended, in the whole run.
-pub(super) fn ends(run: &Run) -> (Vec<EndsRow>, Option<Svg>) {
+pub(super) fn ends(run: &Run, room: &Room) -> (Vec<EndsRow>, usize, Option<Svg>) {
     let mut rows = Vec::new();
     let mut bars: Vec<(&str, Vec<(&'static str, u64)>)> = Vec::new();
     for cohort in &run.summary.cohorts {
@@ -89,15 +92,17 @@ pub(super) fn ends(run: &Run) -> (Vec<EndsRow>, Option<Svg>) {
                 examples: examples.map(|text| cut(&visible(text), LONGEST)).collect(),
             }
         }));
-        bars.push((
-            cohort,
-            causes
-                .iter()
-                .map(|(cause, count)| (cause.name(), *count))
-                .collect(),
-        ));
+        let named = causes.iter().map(|(cause, count)| (cause.name(), *count));
+        let mut named: Vec<(&'static str, u64)> = named.collect();
+        let others = named.split_off(named.len().min(CAUSES));
+        if !others.is_empty() {
+            let count = others.iter().map(|(_, count)| *count);
+            named.push(("others", count.fold(0, u64::saturating_add)));
+        }
+        bars.push((cohort, named));
     }
-    (rows, bars_of(&bars))
+    let (rows, more) = most(rows, room.rows, |_| true);
+    (rows, more, bars_of(&bars))
 }
 
 fn ended(run: &Run, cohort: &str, cause: Cause) -> u64 {
