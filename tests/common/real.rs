@@ -156,6 +156,14 @@ fn puma() -> Command {
     command
 }
 
+/// The command that runs a reader of another project, by the end of its script's name.
+pub fn reader(script: &str) -> Command {
+    match script.ends_with(".js") {
+        true => node(script, &[]),
+        false => python(script, &[]),
+    }
+}
+
 #[track_caller]
 fn assert_set_up(needed: &Path) {
     assert!(
