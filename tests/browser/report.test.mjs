@@ -1,0 +1,214 @@
+// Looks at the pages of real runs in a real Chromium: WSBENCH_BIN names the program, CHROMIUM the browser. With SHOTS, a
+// folder, it keeps pictures to look at.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import puppeteer from 'puppeteer-core';
+import { EVIL, all } from './runs.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const shots = process.env.SHOTS;
+
+/** The strictest policy under which the whole page works: only the style and the scripts that it holds itself. */
+const own = html => {
+  const hashes = tag => [...html.matchAll(new RegExp(`<${tag}>(.*?)</${tag}>`, 'gs'))]
+    .map(([, text]) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`).join(' ');
+  return `default-src 'none'; style-src ${hashes('style')}; script-src ${hashes('script')}`;
+};
+/** The policy that Jenkins sets for the files of a build. */
+const JENKINS = "sandbox; default-src 'none'; style-src 'self'";
+
+let runs, server, browser;
+
+before(async () => {
+  [runs, browser] = await Promise.all([all(), puppeteer.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  })]);
+  server = createServer((request, response) => {
+    const [, policy, name] = request.url.split('/');
+    const html = runs[name]?.html;
+    if (!html) return response.writeHead(404).end();
+    const csp = policy === 'jenkins' ? JENKINS : own(html);
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }).end(html);
+  });
+  await new Promise(ready => server.listen(0, '127.0.0.1', ready));
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+  for (const { folder } of Object.values(runs ?? {})) rmSync(folder, { recursive: true });
+});
+
+/** Looks at a page. Whatever it complains of, loads or pops up is a failure. */
+const look = async (name, { policy = 'own', mode = 'light', width = 1280, script = true } = {}, call) => {
+  const page = await browser.newPage();
+  const address = `http://127.0.0.1:${server.address().port}/${policy}/${name}`;
+  const wrong = [];
+  page.on('console', message => message.type() === 'error' && wrong.push(message.text()));
+  page.on('pageerror', error => wrong.push(String(error)));
+  page.on('dialog', dialog => { wrong.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on('request', request => request.url() !== address && wrong.push(`loads ${request.url()}`));
+  await page.setViewport({ width, height: 900 });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: mode }]);
+  await page.setJavaScriptEnabled(script);
+  await page.goto(address);
+  await call(page);
+  // Jenkins' policy refuses our style and scripts on purpose, and Chromium says so; nothing else may be wrong.
+  const expected = text => policy === 'jenkins' && /Content Security Policy|sandboxed/.test(text);
+  assert.deepEqual(wrong.filter(text => !expected(text)), [], `${name} under ${policy}`);
+  await page.close();
+};
+
+const shoot = async (page, name) => {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+};
+
+const everyPage = async (options, call) => {
+  for (const name of Object.keys(runs)) await look(name, options, page => call(page, name));
+};
+
+/** Where in a chart a second of its run is, as a point of the window. */
+const place = async (page, selector) => {
+  const chart = await page.$(selector);
+  await chart.scrollIntoView();
+  const [from, to, left, right] = (await chart.evaluate(svg => svg.dataset.x)).split(',').map(Number);
+  const box = await chart.boundingBox();
+  const x = second => box.x + box.width * (left + (right - left) * (second - from) / (to - from)) / 1120;
+  return { from, to, at: second => [x(second), box.y + box.height / 2] };
+};
+const crosses = page => page.$$eval('svg[data-x] .cross', every => every.map(path => path.getAttribute('d')));
+
+test('pictures are whole with scripts, without them, and where Jenkins forbids styles too', async () => {
+  for (const options of [{}, { script: false }, { policy: 'jenkins' }, { policy: 'jenkins', script: false }]) {
+    await everyPage(options, async (page, name) => {
+      const seen = await page.$$eval('svg[role=img]', every => every.map(svg => {
+        const { width, height } = svg.getBoundingClientRect();
+        return { name: svg.getAttribute('aria-label'), width, height };
+      }));
+      assert(seen.length >= 4, `${name} has ${seen.length} pictures`);
+      for (const one of seen) assert(one.name && one.width > 100 && one.height > 8, `${name}: ${JSON.stringify(one)}`);
+      if (options.policy) {
+        const stroke = await page.$eval('.s-p99', path => getComputedStyle(path).stroke);
+        assert.equal(stroke, 'rgb(91, 87, 201)', 'colours without styles');
+        await shoot(page, `${name}-jenkins`);
+      }
+      const shown = await page.$eval('.js', hint => getComputedStyle(hint).display !== 'none');
+      assert.equal(shown, !options.policy && options.script !== false, 'hints are shown where the script runs');
+    });
+  }
+});
+
+test('one pointer puts a crosshair into every chart over time', () => everyPage({}, async (page, name) => {
+  const { from, to, at } = await place(page, 'svg[data-x]');
+  await page.mouse.move(...at(from + (to - from) * 0.45));
+  const lines = await crosses(page);
+  assert(lines.length >= 3, `${name} has ${lines.length} charts over time`);
+  assert(lines.every(d => /^M\d+(\.\d+)? /.test(d)), lines.join());
+  assert.equal(new Set(lines.map(d => d.split(' ')[0])).size, 1, 'at one time');
+  const tip = await page.$eval('.tip', tip => tip.innerText);
+  assert.match(tip, /^[\d.]+ s – [\d.]+ s\n/, tip);
+  await shoot(page, `${name}-crosshair`);
+  await page.mouse.move(2, 2);
+  assert.deepEqual([...new Set(await crosses(page))], ['']);
+}));
+
+test('a drag zooms every chart over time, and a double click leads back', () => everyPage({}, async (page, name) => {
+  const state = () => page.$$eval('svg[data-x]', every => every.map(svg => [
+    ...[...svg.querySelectorAll('.marks')].map(marks => marks.getAttribute('viewBox')),
+    [...svg.querySelectorAll('.ticks text')].map(text => text.textContent).join(),
+  ].join('|')));
+  const before = await state();
+  const { from, to, at } = await place(page, 'svg[data-x]');
+  const part = share => at(from + (to - from) * share);
+  await page.mouse.move(...part(0.3));
+  await page.mouse.down();
+  await page.mouse.move(...part(0.5));
+  assert.match((await crosses(page))[0], /z$/, 'the band of the drag');
+  await page.mouse.move(...part(0.7));
+  await page.mouse.up();
+  const zoomed = await state();
+  zoomed.forEach((text, i) => assert.notEqual(text, before[i], `chart ${i} of ${name}`));
+  await shoot(page, `${name}-zoomed`);
+  await page.mouse.click(...part(0.5), { clickCount: 2 });
+  assert.deepEqual(await state(), before);
+}));
+
+test('the run that is saved from the page is run.json', () => everyPage({}, async (page, name) => {
+  const [file, saved] = await page.evaluate(async () => {
+    const blobs = [], links = [], create = URL.createObjectURL;
+    URL.createObjectURL = blob => (blobs.push(blob), create.call(URL, blob));
+    HTMLAnchorElement.prototype.click = function () { links.push(this.download); };
+    document.querySelector('button[data-save]').click();
+    while (!links.length) await new Promise(resolve => setTimeout(resolve, 5));
+    return [links[0], await blobs[0].text()];
+  });
+  assert.equal(file, 'run.json');
+  assert(saved === runs[name].json, `${saved.length} instead of ${runs[name].json.length} characters`);
+}));
+
+test('what a server and a scenario say is only text', () => look('hostile', {}, async page => {
+  const { scripts, images } = await page.evaluate(() => ({
+    scripts: [...document.scripts].map(script => script.id || script.type),
+    images: document.querySelectorAll('img, iframe, object, foreignObject, [onerror], [onload], [style]').length,
+  }));
+  assert.deepEqual([scripts.length, images], [4, 0], scripts.join());
+  const text = await page.$eval('body', body => body.textContent);
+  assert(text.split(EVIL).length > 2, 'the description and a close reason');
+  assert.match(await page.title(), /^[A-Z ]+ · hostile · wsbench$/);
+}));
+
+test('no page scrolls sideways on a phone', async () => {
+  for (const mode of ['light', 'dark']) {
+    await everyPage({ width: 390, mode }, async (page, name) => {
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert(width <= 390, `${name} is ${width} px wide`);
+      await shoot(page, `${name}-390-${mode}`);
+    });
+  }
+});
+
+test('dark reaches the pictures', () => everyPage({ mode: 'dark' }, async (page, name) => {
+  const colours = await page.evaluate(() => [
+    getComputedStyle(document.body).backgroundColor,
+    getComputedStyle(document.querySelector('.s-p99')).stroke,
+  ]);
+  assert.deepEqual(colours, ['rgb(20, 24, 29)', 'rgb(165, 160, 255)']);
+}));
+
+test('it prints on a few light pages', () => everyPage({ mode: 'dark' }, async (page, name) => {
+  const path = shots && join(shots, `${name}.pdf`);
+  const pdf = await page.pdf({ format: 'A4', printBackground: true, path });
+  const count = Buffer.from(pdf).toString('latin1').match(/\/Type\s*\/Page\b/g).length;
+  assert(count >= 2 && count <= 6, `${count} pages`);
+  await page.emulateMediaType('print');
+  const [paper, nav] = await page.evaluate(() => [
+    getComputedStyle(document.body).backgroundColor,
+    getComputedStyle(document.querySelector('nav')).display,
+  ]);
+  assert.deepEqual([paper, nav], ['rgb(255, 255, 255)', 'none']);
+}));
+
+test('axe has no objection', async () => {
+  const check = async (page, name) => {
+    await page.evaluate(axe);
+    const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).slice(0, 3).join(' ').slice(0, 300)}`);
+    assert.deepEqual(told, [], name);
+    assert(passes.length >= 20, `axe looked at ${passes.length} rules`);
+  };
+  for (const mode of ['light', 'dark']) {
+    await everyPage({ mode }, async (page, name) => {
+      await shoot(page, `${name}-${mode}`);
+      await check(page, `${name}, ${mode}`);
+    });
+  }
+  await look('promises', { width: 390 }, page => check(page, 'on a phone'));
+});

@@ -1,0 +1,116 @@
+// The runs whose pages are looked at, made by the program itself.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+
+const root = resolve(fileURLToPath(import.meta.url), '../../..');
+const program = resolve(root, process.env.WSBENCH_BIN ?? 'target/debug/wsbench');
+
+/** What a server says that would like to be more than text. */
+export const EVIL = '<script>alert(1)</script>"\'</title><img src=x onerror=alert(2)>&lt;';
+
+const HEALTHY = `
+name = "healthy"
+description = "Some talk, some listen, and all is well."
+target.url = "embedded"
+load = { ramp_up = "1s", duration = "6s", ramp_down = "500ms" }
+heartbeat = { interval = "500ms", timeout = "2s" }
+[[message]]
+name = "echo"
+rate = "20/s"
+[[cohort]]
+name = "talking"
+connections = 20
+[[cohort]]
+name = "idle"
+connections = 10
+message = []
+[gates]
+pass = ["count(messages.echoed) > 0", "p99(latency.echo) < 5s", "count(connections.lost) == 0"]
+`;
+
+const PROMISES = `
+name = "promises"
+description = "Some are mute, and the path freezes."
+[target]
+url = "embedded"
+heartbeat = { interval = "400ms", timeout = "400ms" }
+[load]
+duration = "4s"
+[path]
+freeze = { after = "1500ms", for = "100ms" }
+[[message]]
+name = "echo"
+rate = "20/s"
+[[cohort]]
+name = "healthy"
+connections = 10
+contract = { closed = 0 }
+[[cohort]]
+name = "mute"
+connections = 20
+message = []
+fault = { kind = "no_pong" }
+[cohort.contract]
+from = "ping"
+closed_between = ["1ms", "20ms"]
+[gates]
+pass = ["count(messages.echoed) > 0", "count(connections.failed) > 7"]
+`;
+
+const hostile = url => `
+name = "hostile"
+description = ${JSON.stringify(EVIL)}
+target.url = "${url}"
+load = { connections = 10, duration = "3s" }
+[[message]]
+name = "echo"
+rate = "20/s"
+[gates]
+pass = ["count(connections.lost) == 0"]
+`;
+
+/** Runs a scenario, and gives the page and what `run.json` holds. */
+const run = async (name, scenario, code) => {
+  const folder = await mkdtemp(join(tmpdir(), `wsbench-${name}-`));
+  await writeFile(join(folder, `${name}.toml`), scenario);
+  const child = spawn(program, ['run', `${name}.toml`, '--out', '.', '--quiet', '--label', 'commit=abc123'], { cwd: folder });
+  let said = '';
+  child.stdout.on('data', text => { said += text; });
+  child.stderr.on('data', text => { said += text; });
+  const [exit] = await once(child, 'close');
+  if (!code.includes(exit)) throw new Error(`${program} ended with ${exit}: ${said}`);
+  const file = async file => readFile(join(folder, file), 'utf8');
+  return { name, folder, html: await file('report.html'), json: await file('run.json') };
+};
+
+/** A server that echoes, but says what would like to be a script, and ends the first connections with such words. */
+const hostileServer = async () => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  let opened = 0;
+  server.on('connection', socket => {
+    const number = opened++;
+    socket.on('message', (text, isBinary) => socket.send(text, { binary: isBinary }));
+    setTimeout(() => socket.send(EVIL), 300);
+    if (number < 2) setTimeout(() => socket.close(1011, EVIL), 900);
+  });
+  await once(server, 'listening');
+  return { url: `ws://127.0.0.1:${server.address().port}/`, end: () => server.close() };
+};
+
+/** All runs: a healthy one, one with promises, and one against a hostile server. */
+export const all = async () => {
+  const server = await hostileServer();
+  // Where the machine is busy, a run may be in doubt (4): its page is one as well.
+  const runs = await Promise.all([
+    run('healthy', HEALTHY, [0, 4]),
+    run('promises', PROMISES, [3, 4]),
+    run('hostile', hostile(server.url), [3, 4]),
+  ]);
+  server.end();
+  return Object.fromEntries(runs.map(one => [one.name, one]));
+};
