@@ -286,3 +286,23 @@ fn places(page: &Path) -> BTreeSet<String> {
     };
     headings.map(place).collect()
 }
+
+/// The picture near the top is of a report, small enough for who clones, and there.
+#[test]
+fn the_readme_shows_a_report() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut top = readme.lines().take(20);
+    let picture = top.find_map(|line| line.strip_prefix("![")?.split_once("]("));
+    let (says, link) = picture.expect("a picture in the first lines");
+    assert!(says.len() > 20, "it says what can be seen: {says}");
+    let path = root().join(link.trim_end_matches(')'));
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(
+        bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+        "{}",
+        path.display()
+    );
+    assert!(bytes.len() <= 150 << 10, "{} bytes", bytes.len());
+    let width = u32::from_be_bytes(bytes[16..20].try_into().unwrap());
+    assert!(width >= 800, "{width} px");
+}
