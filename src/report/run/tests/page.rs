@@ -37,7 +37,7 @@ fn with_copy(copy: &str) -> String {
 }
 
 fn zipped(bytes: &[u8]) -> String {
-    let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut zipped = GzEncoder::new(Vec::new(), Compression::best());
     zipped.write_all(bytes).unwrap();
     BASE64.encode(zipped.finish().unwrap())
 }
