@@ -10,7 +10,7 @@ use crate::report::words::phase_name;
 use crate::verdict::samples_for;
 
 /// The most steps, by the number of messages: each has a chart of its own, and together they have to find room.
-const MOST: [u64; 1 + MESSAGES] = [360, 360, 240, 180];
+const MOST: [u64; 1 + MESSAGES] = [360, 300, 200, 150];
 /// The most messages that are shown over time.
 pub(super) const MESSAGES: usize = 3;
 

@@ -29,9 +29,9 @@ impl Room {
             text: 16 << 10,
         },
         Self {
-            rows: 25,
-            pictures: 32 << 10,
-            text: 8 << 10,
+            rows: 20,
+            pictures: 24 << 10,
+            text: 6 << 10,
         },
     ];
 }
