@@ -9,6 +9,8 @@ mod openmetrics;
 mod promises;
 #[path = "reports/sessions.rs"]
 mod sessions;
+#[path = "reports/stored.rs"]
+mod stored;
 #[path = "reports/worst.rs"]
 mod worst;
 
