@@ -11,7 +11,7 @@ pub struct Exported {
     /// The labels that tell it from others of this name. Their values may be any text.
     pub labels: Vec<(&'static str, String)>,
     /// What it is, in one line.
-    pub help: &'static str,
+    pub help: String,
     /// What values are multiplied by: seconds, bytes, ratios and counts are stored.
     pub scale: f64,
 }
@@ -62,7 +62,8 @@ pub fn exported(name: &str, kind: Kind) -> Exported {
         labels: (labels.into_iter())
             .map(|(key, value)| (key, value.to_owned()))
             .collect(),
-        help,
+        // A ratio is stored.
+        help: help.replace(", in percent of one core", ", as a part of one core"),
         scale: match (kind, unit) {
             (Kind::Histogram, _) => 1e-9,
             (_, Unit::Percent) => 0.01,

@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::run::Run;
+use super::words::Stands;
 use crate::measure::{GaugeStats, Histogram, Metric, Value};
 use crate::metric::{Exported, Kind, exported};
 use crate::units::visible;
@@ -59,7 +60,7 @@ type Labels = Vec<(&'static str, String)>;
 /// All metrics of one name.
 #[derive(Debug)]
 struct Family {
-    help: &'static str,
+    help: String,
     kind: MetricType,
     points: BTreeMap<Labels, Point>,
 }
@@ -108,10 +109,10 @@ impl Families {
         let cohort = cohort.map(|name| ("cohort", name.to_owned()));
         let labels = cohort.into_iter().chain(labels);
         let (kind, point) = sum.point(scale);
-        self.put(name, help, kind, labels, point);
+        self.put(name, &help, kind, labels, point);
     }
 
-    /// The verdict. What was doubted has none.
+    /// The verdict. What is in doubt, or was not decided, has none.
     fn judged(&mut self, run: &Run) {
         let verdict = &run.verdict;
         let code = Point::Count(verdict.exit.code().into());
@@ -120,16 +121,20 @@ impl Families {
         let seconds = Point::Value(run.summary.measured_seconds);
         let help = "The length of the measured time.";
         self.put("measured_seconds", help, MetricType::Gauge, [], seconds);
-        for gate in verdict.gates.iter().filter(|gate| !gate.doubted) {
+        for gate in &verdict.gates {
+            let Some(held) = held(Stands::of_gate(gate)) else {
+                continue;
+            };
             let labels = [("gate", gate.gate.clone())];
-            let held = Point::Count(gate.passed.into());
             let help = "Whether the gate held.";
             self.put("gate_held", help, MetricType::Gauge, labels, held);
         }
-        for promise in verdict.contracts.iter().filter(|one| !one.doubted) {
+        for promise in &verdict.contracts {
+            let Some(held) = held(Stands::of_promise(promise)) else {
+                continue;
+            };
             let key = promise.contract.key().to_owned();
             let labels = [("cohort", promise.cohort.clone()), ("promise", key)];
-            let held = Point::Count(promise.passed.into());
             let help = "Whether the server kept the promise.";
             self.put("promise_held", help, MetricType::Gauge, labels, held);
         }
@@ -139,13 +144,13 @@ impl Families {
     fn put(
         &mut self,
         name: impl Into<String>,
-        help: &'static str,
+        help: &str,
         kind: MetricType,
         labels: impl IntoIterator<Item = (&'static str, String)>,
         point: Point,
     ) {
         let family = self.0.entry(name.into()).or_insert_with(|| Family {
-            help,
+            help: help.to_owned(),
             kind,
             points: BTreeMap::new(),
         });
@@ -154,6 +159,15 @@ impl Families {
             let labels = labels.map(|(key, value)| (key, visible(&value)));
             family.points.entry(labels.collect()).or_insert(point);
         }
+    }
+}
+
+/// 1 for what held, 0 for what did not.
+fn held(stands: Stands) -> Option<Point> {
+    match stands {
+        Stands::Held => Some(Point::Count(1)),
+        Stands::Broken => Some(Point::Count(0)),
+        Stands::InDoubt | Stands::Open => None,
     }
 }
 
@@ -228,7 +242,7 @@ impl Sum {
 impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for (name, family) in &self.0 {
-            let mut all = encoder.encode_descriptor(name, family.help, None, family.kind)?;
+            let mut all = encoder.encode_descriptor(name, &family.help, None, family.kind)?;
             for (labels, point) in &family.points {
                 let mut one = all.encode_family(labels)?;
                 match point {
