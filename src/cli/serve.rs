@@ -60,6 +60,9 @@ pub struct Args {
     /// Refuse clients without a token of POST /login
     #[arg(long, requires = "rooms")]
     login: bool,
+    /// Refuse clients with 503 while so many connections are open
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
     /// Seed that decides which messages are dropped, and when heartbeats start
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -95,6 +98,7 @@ impl Args {
                     _ => None,
                 },
             }),
+            admits: self.max_connections,
             seed: self.seed,
         }
     }
@@ -368,6 +372,7 @@ mod tests {
                 login: true,
                 defect: Some(RoomDefect::LeaksRoom),
             }),
+            admits: Some(7),
             seed: u64::MAX,
         };
         assert_survives(behaviour);

@@ -21,6 +21,8 @@ pub struct Behaviour {
     pub heartbeat: Option<ServerHeartbeat>,
     /// Has rooms, beside the echo.
     pub rooms: Option<ServerRooms>,
+    /// Refuses clients with 503 while so many connections are open or opening. Above zero.
+    pub admits: Option<u32>,
     /// Decides which messages are dropped and when heartbeats start: the same seed gives the same choices.
     pub seed: u64,
 }
@@ -103,6 +105,9 @@ impl Behaviour {
             if let Some(defect) = rooms.defect {
                 add("--defect", Some(defect.name().to_owned()));
             }
+        }
+        if let Some(most) = self.admits {
+            add("--max-connections", Some(most.to_string()));
         }
         if self.seed != 0 {
             add("--seed", Some(self.seed.to_string()));

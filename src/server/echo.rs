@@ -101,7 +101,9 @@ impl EchoServer {
                         continue;
                     };
                     let rooms = rooms.clone();
-                    let terms = Terms { behaviour: self.behaviour, started, connection, rooms };
+                    let open = sessions.len();
+                    let is_full = (self.behaviour.admits).is_some_and(|most| open >= most as usize);
+                    let terms = Terms { behaviour: self.behaviour, started, connection, rooms, is_full };
                     sessions.spawn(session::serve(socket, terms, self.counter.clone(), stopped.clone()));
                     connection += 1;
                 }

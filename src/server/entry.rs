@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::counts::Counter;
@@ -50,6 +51,18 @@ pub(super) async fn accept(socket: TcpStream, rooms: Option<&Rooms>, counter: &C
         Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
         _ => Entry::Failed,
     }
+}
+
+/// Answers an upgrade with 503, because there is no room.
+pub(super) async fn refuse(socket: TcpStream) {
+    #[expect(clippy::result_large_err, reason = "the library's type")]
+    let full = |_: &Request, _: Response| {
+        let mut refusal = ErrorResponse::new(Some("full".to_owned()));
+        *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        Err(refusal)
+    };
+    let upgrade = tokio_tungstenite::accept_hdr_async_with_config(socket, full, Some(config()));
+    let _ = timeout(TIMEOUT, upgrade).await;
 }
 
 /// Answers requests until one is the upgrade.

@@ -36,6 +36,8 @@ pub(super) struct Terms {
     /// The number of this connection, counted from the start of the server.
     pub(super) connection: u64,
     pub(super) rooms: Option<Arc<Rooms>>,
+    /// Whether there is no room for it.
+    pub(super) is_full: bool,
 }
 
 /// Serves one accepted socket until the peer ends it, the heartbeat gives it up, or `stop` gives the time over which
@@ -48,6 +50,10 @@ pub(super) async fn serve(
 ) {
     // Ignores the error: without the option, answers are still correct, only slower.
     let _ = socket.set_nodelay(true);
+    if terms.is_full {
+        entry::refuse(socket).await;
+        return counter.failed();
+    }
     let socket = match entry::accept(socket, terms.rooms.as_deref(), &counter).await {
         Entry::Open(socket) => *socket,
         Entry::Done => return,

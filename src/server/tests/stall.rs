@@ -96,6 +96,7 @@ async fn a_pong_counts_before_the_runtime_has_heard_of_it() {
         started: Instant::now(),
         connection: 0,
         rooms: None,
+        is_full: false,
     };
     let mut session = Session::new(socket, terms, Counter::default().open());
     let payload = tokio::select! {
