@@ -22,6 +22,7 @@
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
+//! | [`search`] | the search for the most that holds: what to try next, and what was found | knows a clock or a socket |
 //! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
 //! | [`compare`] | sessions of runs, their differences and how sure those are; baselines | knows a clock, a socket or a file |
 //! | [`cli`] | composes all of it; prints | holds logic |
@@ -47,6 +48,7 @@ pub mod probe;
 pub mod relay;
 pub mod report;
 pub mod scenario;
+pub mod search;
 pub mod server;
 mod sys;
 pub mod time;

@@ -11,6 +11,7 @@ use crate::net::ResolveError;
 use crate::relay::RelayError;
 use crate::report::{LabelsError, OutputError, ReadError};
 use crate::scenario::{Problems, Secrets};
+use crate::search::PlanError;
 use crate::server::SpawnError;
 use crate::verdict::Exit;
 
@@ -101,6 +102,15 @@ pub(super) enum CliError {
     /// A signal came between two runs, or ended one.
     #[error("compare: interrupted")]
     Stopped,
+    /// A search that could find nothing, in words.
+    #[error("{0}")]
+    Search(&'static str),
+    /// The range of a search is empty.
+    #[error(transparent)]
+    Range(#[from] PlanError),
+    /// The folder of a search has files already.
+    #[error("write into {}: it is not empty\nhint: name a new folder", .0.display())]
+    NotEmpty(PathBuf),
     /// A stored run cannot be read.
     #[error(transparent)]
     Stored(#[from] ReadError),
@@ -193,6 +203,9 @@ impl CliError {
             | Self::HeaderTwice(_)
             | Self::NoKeys
             | Self::NothingToProbe
+            | Self::Search(_)
+            | Self::Range(_)
+            | Self::NotEmpty(_)
             | Self::NoFolder(_)
             | Self::Write { .. }
             | Self::Labels(_)

@@ -1,6 +1,7 @@
 //! Loads the scenario that the user names: a file, a shipped scenario, or just an address.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::access::Access;
 use super::error::CliError;
 use super::files::{self, Needed};
+use super::search::Vary;
 use crate::scenario::{self, AccessOption, Outside, Overrides, Scenario, Source, shipped};
 use crate::units::{ByteSize, format_duration, parse_duration};
 
@@ -31,26 +33,39 @@ pub(super) struct Named {
     url: Option<String>,
     #[command(flatten)]
     access: Access,
-    /// Process id of the target, for the faults that act on it
+    /// Process id of the target, for faults that act on it and for what it uses
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pid: Option<u32>,
 }
 
 /// What the command line changes of a scenario's load and gates.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 struct Changes {
-    /// Number of connections
+    /// Number of connections, of all cohorts in proportion; COHORT=NUMBER for one
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_connections)]
-    connections: Option<u32>,
+    connections: Vec<Connections>,
     /// Length of the measurement, like 30s
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     duration: Option<String>,
     /// Messages per connection, like 10/s; NAME=RATE if there are several messages
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Vec<String>,
+    /// New clients, like 200/s, for a scenario with arrivals
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
+    arrivals: Option<String>,
     /// Add a gate, or replace those with the same statistic and metric
     #[arg(long, value_name = "GATE")]
     gate: Vec<String>,
+    /// Add a gate that ends the run, and fails it, as soon as it holds
+    #[arg(long, value_name = "GATE")]
+    abort: Vec<String>,
+}
+
+/// A number of connections: of all cohorts together, or of the named one.
+#[derive(Debug, Clone)]
+struct Connections {
+    cohort: Option<String>,
+    count: u32,
 }
 
 /// A scenario and its sources.
@@ -78,6 +93,18 @@ impl Input {
             ..self.named.clone()
         };
         named.load_with(&self.changes)
+    }
+
+    /// Reads the scenario as a probe of a search has it: with this value of what is varied.
+    pub(super) fn load_varied(&self, vary: &Vary, value: u64) -> Result<Loaded, CliError> {
+        let mut changes = self.changes.clone();
+        let [_, text] = vary.option(value);
+        match vary {
+            Vary::Connections(_) => changes.connections.extend(parse_connections(&text)),
+            Vary::Rate(_) => changes.rate.push(text),
+            Vary::Arrivals => changes.arrivals = Some(text),
+        }
+        self.named.load_with(&changes)
     }
 
     /// The scenario in full, without its dialect. Knows of the command line only the address.
@@ -177,10 +204,16 @@ impl Named {
             url_is_argument: self.url.is_none(),
             access,
             pid: self.pid,
-            connections: changes.connections,
+            connections: (changes.connections.iter().rev())
+                .find_map(|given| given.cohort.is_none().then_some(given.count)),
+            cohorts: (changes.connections.iter())
+                .filter_map(|given| Some((given.cohort.clone()?, given.count)))
+                .collect(),
+            arrivals: changes.arrivals.clone(),
             duration: changes.duration.clone(),
             rates: changes.rate.clone(),
             gates: changes.gate.clone(),
+            aborts: changes.abort.clone(),
         }
     }
 
@@ -191,24 +224,42 @@ impl Named {
         [
             one("url", self.url.as_deref().map(scenario::shown_address)),
             one("pid", self.pid.map(|number| number.to_string())),
-            one(
-                "connections",
-                changes.connections.map(|count| count.to_string()),
-            ),
             one("duration", changes.duration.clone()),
+            one("arrivals", changes.arrivals.clone()),
         ]
         .into_iter()
         .flatten()
         .chain(access.iter().flat_map(AccessOption::shown))
+        .chain((changes.connections.iter()).map(|given| format!("--connections {given}")))
         .chain(changes.rate.iter().map(|rate| format!("--rate {rate}")))
         .chain(changes.gate.iter().map(|gate| format!("--gate \"{gate}\"")))
+        .chain(
+            changes
+                .abort
+                .iter()
+                .map(|gate| format!("--abort \"{gate}\"")),
+        )
         .collect()
     }
 }
 
-fn parse_connections(text: &str) -> Result<u32, &'static str> {
-    text.parse()
-        .map_err(|_| "write a whole number from 1 to 10000000, without commas")
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cohort {
+            Some(cohort) => write!(f, "{cohort}={}", self.count),
+            None => write!(f, "{}", self.count),
+        }
+    }
+}
+
+fn parse_connections(text: &str) -> Result<Connections, &'static str> {
+    let (cohort, count) = match text.split_once('=') {
+        Some((cohort, count)) => (Some(cohort.trim().to_owned()), count.trim()),
+        None => (None, text),
+    };
+    let count = count.parse();
+    let count = count.map_err(|_| "write a whole number from 1 to 10000000, without commas")?;
+    Ok(Connections { cohort, count })
 }
 
 /// Reads a time from 100 ms up to `most`.

@@ -24,6 +24,7 @@ mod repeat;
 mod report;
 mod run;
 mod schema;
+mod search;
 pub mod serve;
 mod sessions;
 mod signals;
@@ -65,6 +66,8 @@ enum Command {
     Check(check::Args),
     /// Play a scenario once with one client of each cohort, and print each frame
     Try(trial::Args),
+    /// Find the most with which a scenario still holds its gates
+    Search(search::Args),
     /// Show a stored run again, or write it in another format
     Report(report::Args),
     /// Compare runs with runs, or with a baseline
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Try(args) => trial::run(&args),
+        Command::Search(args) => search::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Baseline(args) => baseline::run(&args),

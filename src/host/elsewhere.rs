@@ -115,6 +115,11 @@ pub fn usage(_pid: u32) -> Result<Usage, HostError> {
     unsupported("read what the target uses")
 }
 
+/// The number of connections in TIME_WAIT: unknown on this system.
+pub fn time_waits() -> Option<u64> {
+    None
+}
+
 /// Whether this process may administer its network.
 pub fn administers_network() -> bool {
     false

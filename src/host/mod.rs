@@ -17,9 +17,11 @@ pub use throttled::Throttled;
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{
-    Faults, TargetProcess, Watch, administers_network, allowed_cores, enter, throttled, usage,
+    Faults, TargetProcess, Watch, administers_network, allowed_cores, enter, throttled, time_waits,
+    usage,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Faults, TargetProcess, Watch, administers_network, allowed_cores, enter, throttled, usage,
+    Faults, TargetProcess, Watch, administers_network, allowed_cores, enter, throttled, time_waits,
+    usage,
 };

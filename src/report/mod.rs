@@ -20,6 +20,7 @@ mod openmetrics;
 mod output;
 pub mod picture;
 mod run;
+mod search;
 mod summary_csv;
 mod terminal;
 mod timeline_csv;
@@ -43,8 +44,10 @@ pub use openmetrics::write as openmetrics;
 pub use output::{OutputError, OutputSet, io_error};
 pub use run::{
     CohortRecord, DoubtNote, Judgement, Label, LabelError, Labels, LabelsError, Note, Options,
-    Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, write as run_json,
+    Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, utc,
+    write as run_json,
 };
+pub use search::{ProbeRecord, Search, search_csv, search_html, search_json};
 pub use summary_csv::write as summary_csv;
 pub use terminal::{Live, Style, failures, text};
 pub use timeline_csv::write as timeline_csv;

@@ -19,8 +19,7 @@ pub fn parse(
     let scenario = reading::read(&source.text, &mut problems).and_then(|mut document| {
         overrides.apply(&mut document.file, &mut problems);
         document.complete_address();
-        let gates = &overrides.gates;
-        let scenario = resolve(&document, source, gates, outside, &mut problems);
+        let scenario = resolve(&document, source, overrides, outside, &mut problems);
         document.expansion.name_words(&mut problems);
         scenario
     });

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::contract::{ContractTable, Environment, contracts};
 use super::fault::{self, Measured, Path, PathTable};
 use super::gate::{self, Gates, GatesTable, Names};
+use super::overrides::Overrides;
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
 use super::secrets::Secrets;
 use super::section::{
@@ -80,7 +81,7 @@ keys! {
 pub(super) fn resolve(
     document: &Document,
     source: &Source,
-    gates: &[String],
+    overrides: &Overrides,
     outside: &Outside<'_>,
     problems: &mut Problems,
 ) -> Option<Scenario> {
@@ -154,7 +155,7 @@ pub(super) fn resolve(
         environment.as_ref(),
     );
     let gates_table = file.gates.clone().unwrap_or_default();
-    let gates = gate::resolve(check, &gates_table, gates, &names);
+    let gates = gate::resolve(check, &gates_table, overrides, &names);
     Some(Scenario {
         name: file.name.as_ref()?.value.clone(),
         description: (file.description.as_ref()).map_or_else(String::new, |d| d.value.clone()),

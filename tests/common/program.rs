@@ -91,6 +91,17 @@ impl Running {
         }
     }
 
+    /// Lets it take so long, where it does not announce a time.
+    pub fn within(self, longest: Duration) -> Self {
+        let longest = Some(longest);
+        Self { longest, ..self }
+    }
+
+    /// How long it has been running, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
     /// The working folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

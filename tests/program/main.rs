@@ -18,6 +18,7 @@ mod proxies;
 mod refusals;
 mod reports;
 mod requests;
+mod search;
 mod secrets;
 mod stops;
 mod trials;

@@ -14,10 +14,11 @@ use std::process::Output;
 
 use common::process;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/capacity.md",
     "docs/connections.md",
     "docs/design.md",
     "docs/dialects.md",

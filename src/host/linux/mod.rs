@@ -14,6 +14,7 @@ mod sockets;
 mod tail;
 mod tree;
 mod usage;
+mod waiting;
 
 pub use allowance::{allowed_cores, throttled};
 pub use faults::Faults;
@@ -21,3 +22,4 @@ pub use namespace::{administers_network, enter};
 pub use process::TargetProcess;
 pub use sockets::Watch;
 pub use usage::usage;
+pub use waiting::time_waits;

@@ -23,7 +23,7 @@ use crate::verdict::{
 
 pub use document::{SCHEMA_VERSION, write};
 pub use labels::{Label, LabelError, Labels, LabelsError};
-pub use of::Parts;
+pub use of::{Parts, utc};
 pub use read::ReadError;
 
 /// One finished run.

@@ -69,7 +69,7 @@ impl Run {
 }
 
 /// Formats a time in UTC. A clock before 1970 is shown as 1970.
-fn utc(time: SystemTime) -> String {
+pub fn utc(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time.max(SystemTime::UNIX_EPOCH)).to_string()
 }
 

@@ -4,9 +4,12 @@ use super::baseline::BaselineGate;
 use super::check::{Read, read as read_gate};
 use super::names::Names;
 use super::subject::{Op, Subject};
+use crate::scenario::Overrides;
 use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, inside, keys};
 
 const MAX_GATES: usize = 1000;
+/// The option that adds a gate to `gates.abort`.
+const ABORT_OPTION: &str = "--abort";
 
 /// The conditions of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,19 +47,21 @@ keys! {
     }
 }
 
-/// Resolves `[gates]`; a gate of `given` replaces those with the same subject.
+/// Resolves `[gates]`; a gate of the command line replaces those with the same subject, and one that aborts is added.
 pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     table: &At<GatesTable>,
-    given: &[String],
+    overrides: &Overrides,
     names: &Names<'_>,
 ) -> Gates {
     let mut all = list(check, "gates.pass", &table.value.pass, names);
-    let given: Vec<_> = given
-        .iter()
-        .map(|text| At::option("--gate", text.clone()))
-        .filter_map(|text| read(check, "--gate", &text, names))
-        .collect();
+    let mut given = |option: &'static str, texts: &[String]| -> Vec<Read> {
+        let texts = texts.iter().map(|text| At::option(option, text.clone()));
+        let gates = texts.filter_map(|text| read(check, option, &text, names));
+        gates.collect()
+    };
+    let aborts = given(ABORT_OPTION, &overrides.aborts);
+    let given = given("--gate", &overrides.gates);
     all.retain(|gate| given.iter().all(|new| new.subject() != gate.subject()));
     all.extend(given);
     let mut gates = Gates::default();
@@ -66,7 +71,9 @@ pub(in crate::scenario) fn resolve(
             Read::OfBaseline(gate) => gates.baseline.push(gate),
         }
     }
-    for gate in list(check, "gates.abort", &table.value.abort, names) {
+    let mut abort = list(check, "gates.abort", &table.value.abort, names);
+    abort.extend(aborts);
+    for gate in abort {
         // `read` lets no other through.
         if let Read::Gate(gate) = gate {
             gates.abort.push(gate);
@@ -95,7 +102,7 @@ fn list(
 
 fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) -> Option<Read> {
     let error = match read_gate(&text.value, names) {
-        Ok(Read::OfBaseline(_)) if key == "gates.abort" => {
+        Ok(Read::OfBaseline(_)) if matches!(key, "gates.abort" | ABORT_OPTION) => {
             let what =
                 "cannot take this gate: what a baseline allows is judged when the run is over";
             let hint = "write it into `gates.pass`, or give it a limit of its own".to_owned();

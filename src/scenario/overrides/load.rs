@@ -1,28 +1,26 @@
-//! The options that change the load: `--connections`, `--duration` and `--rate`.
+//! The options that change the load: `--connections`, `--arrivals`, `--duration` and `--rate`.
 
 use std::time::Duration;
 
 use super::{option, read};
 use crate::scenario::reading::{At, Items as _, Problems, Time, Whole, hints};
 use crate::scenario::root::File;
-use crate::scenario::section::{LoadTable, MessageTable};
+use crate::scenario::section::{CohortTable, LoadTable, MessageTable};
 use crate::units::Rate;
 
+const CONNECTIONS: &str = "--connections";
+
 pub(super) fn connections(file: &mut File, count: u32, problems: &mut Problems) {
-    const OPTION: &str = "--connections";
-    if !(1..=10_000_000).contains(&count) {
-        problems.push(option(OPTION, "is not from 1 to 10000000"));
+    if !is_possible(count, problems) {
         return;
     }
     if !file.cohort.items().is_empty() {
-        let mut problem = option(OPTION, "cannot be used with `[[cohort]]`");
-        problem.hint = Some("change `connections` of each cohort in the file".into());
-        problems.push(problem);
+        in_proportion(file, count);
         return;
     }
     let load = load(file);
     if let Some(arrivals) = &mut load.arrivals {
-        arrivals.value.max_open = Some(At::option(OPTION, Whole(count)));
+        arrivals.value.max_open = Some(At::option(CONNECTIONS, Whole(count)));
     } else if let Some(stages) = &mut load.stages {
         let counts = || {
             stages
@@ -38,7 +36,65 @@ pub(super) fn connections(file: &mut File, count: u32, problems: &mut Problems) 
             }
         }
     } else {
-        load.connections = Some(At::option(OPTION, Whole(count)));
+        load.connections = Some(At::option(CONNECTIONS, Whole(count)));
+    }
+}
+
+pub(super) fn connections_of(file: &mut File, name: &str, count: u32, problems: &mut Problems) {
+    if !is_possible(count, problems) {
+        return;
+    }
+    let mut names = Vec::new();
+    for cohort in cohorts(file) {
+        let known = cohort.name.as_ref().map_or("", |name| name.value.as_str());
+        if known == name {
+            cohort.connections = Some(At::option(CONNECTIONS, Whole(count)));
+            return;
+        }
+        names.push(known.to_owned());
+    }
+    let mut problem = option(CONNECTIONS, format_args!("names no cohort: `{name}`"));
+    problem.hint = hints::nearest(name, names.iter().map(String::as_str))
+        .map(|nearest| format!("did you mean `{nearest}`?"));
+    problems.push(problem);
+}
+
+fn is_possible(count: u32, problems: &mut Problems) -> bool {
+    let is_possible = (1..=10_000_000).contains(&count);
+    if !is_possible {
+        problems.push(option(CONNECTIONS, "is not from 1 to 10000000"));
+    }
+    is_possible
+}
+
+/// Gives all cohorts together so many connections, in the proportion of the file; each keeps at least one.
+fn in_proportion(file: &mut File, wanted: u32) {
+    let total: u64 = (file.cohort.items().iter())
+        .filter_map(|cohort| cohort.value.connections.as_ref())
+        .map(|count| u64::from(count.value.0))
+        .sum();
+    // Rounds the sums so far, so that the rounded numbers add up to what is wanted.
+    let (mut before, mut given) = (0, 0);
+    for count in cohorts(file).filter_map(|cohort| cohort.connections.as_mut()) {
+        before += u64::from(count.value.0);
+        let sum = (before * u64::from(wanted) + total / 2) / total.max(1);
+        count.value = Whole(u32::try_from((sum - given).max(1)).unwrap_or(u32::MAX));
+        given = sum;
+    }
+}
+
+pub(super) fn arrivals(file: &mut File, text: &str, problems: &mut Problems) {
+    const OPTION: &str = "--arrivals";
+    let Some(rate) = read::<Rate>(OPTION, text, problems) else {
+        return;
+    };
+    match &mut load(file).arrivals {
+        Some(arrivals) => arrivals.value.rate = Some(At::option(OPTION, rate)),
+        None => {
+            let mut problem = option(OPTION, "has no arrivals to apply to");
+            problem.hint = Some("write `load.arrivals` in the file".into());
+            problems.push(problem);
+        }
     }
 }
 
@@ -140,6 +196,11 @@ pub(super) fn rate(file: &mut File, text: &str, problems: &mut Problems) {
 
 fn load(file: &mut File) -> &mut LoadTable {
     &mut file.load.get_or_insert_default().value
+}
+
+fn cohorts(file: &mut File) -> impl Iterator<Item = &mut CohortTable> {
+    let lists = file.cohort.iter_mut().flat_map(|list| &mut list.value.0);
+    lists.map(|cohort| &mut cohort.value)
 }
 
 fn messages(file: &mut File) -> impl Iterator<Item = &mut MessageTable> {

@@ -23,14 +23,20 @@ pub struct Overrides {
     /// `--pid`: replaces `target.pid` and `target.command`.
     pub pid: Option<u32>,
     /// `--connections`: replaces `load.connections`, or `max_open` of `load.arrivals`; or is the peak to which
-    /// `load.stages` are scaled.
+    /// `load.stages` are scaled; or is the sum of all cohorts, which keep their proportion.
     pub connections: Option<u32>,
+    /// `--connections COHORT=NUMBER`: replaces `connections` of a cohort.
+    pub cohorts: Vec<(String, u32)>,
+    /// `--arrivals`: replaces `rate` of `load.arrivals`.
+    pub arrivals: Option<String>,
     /// `--duration`: replaces `load.duration`, or is the length to which `load.stages` are scaled.
     pub duration: Option<String>,
     /// `--rate`: `RATE` for the only message (or the arrivals, where there is none), or `NAME=RATE`.
     pub rates: Vec<String>,
     /// `--gate`: replaces the gates in `gates.pass` with the same statistic and metric; added if there is none.
     pub gates: Vec<String>,
+    /// `--abort`: added to `gates.abort`.
+    pub aborts: Vec<String>,
 }
 
 impl Overrides {
@@ -49,6 +55,12 @@ impl Overrides {
         }
         if let Some(count) = self.connections {
             load::connections(file, count, problems);
+        }
+        for (cohort, count) in &self.cohorts {
+            load::connections_of(file, cohort, *count, problems);
+        }
+        if let Some(text) = &self.arrivals {
+            load::arrivals(file, text, problems);
         }
         if let Some(text) = &self.duration
             && let Some(Time(wanted)) = read("--duration", text, problems)

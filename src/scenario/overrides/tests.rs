@@ -267,16 +267,48 @@ fn wrong_options_are_told_like_wrong_keys_all_at_once() {
 }
 
 #[test]
-fn connections_of_cohorts_are_not_guessed() {
+fn cohorts_keep_their_proportion_or_one_gets_its_own() {
     let text = TWO.replace("load.connections = 10\n", "")
-        + "\n[[cohort]]\nname = \"a\"\nconnections = 1\n";
-    let overrides = Overrides {
-        connections: Some(5),
-        ..Overrides::default()
+        + "\n[[cohort]]\nname = \"a\"\nconnections = 1\n[[cohort]]\nname = \"b\"\nconnections = 3\n";
+    let counts = |connections, cohorts: &[(&str, u32)]| {
+        let cohorts = cohorts.iter();
+        let overrides = Overrides {
+            connections,
+            cohorts: cohorts
+                .map(|(name, count)| ((*name).to_owned(), *count))
+                .collect(),
+            ..Overrides::default()
+        };
+        let scenario = run(&text, &overrides).map_err(|problems| problems.to_string())?;
+        let counts = scenario.cohorts.iter().map(|cohort| cohort.connections);
+        Ok::<Vec<u32>, String>(counts.collect())
     };
-    let said = run(&text, &overrides).unwrap_err().to_string();
+    assert_eq!(counts(Some(100), &[]), Ok(vec![25, 75]));
+    assert_eq!(counts(Some(1), &[]), Ok(vec![1, 1]), "each keeps one");
+    assert_eq!(counts(None, &[("b", 7)]), Ok(vec![1, 7]));
+    assert_eq!(counts(Some(100), &[("a", 5)]), Ok(vec![5, 75]));
+    let said = counts(None, &[("c", 7)]).unwrap_err();
     assert!(
-        said.contains("`--connections` cannot be used with `[[cohort]]`"),
+        said.contains("`--connections` names no cohort: `c`"),
         "{said}"
     );
+}
+
+#[test]
+fn arrivals_and_abort_gates_may_be_given() {
+    let storm = "name = \"s\"\ntarget.url = \"embedded\"\nload.arrivals = { rate = \"1/s\", lifetime = \"1s\" }";
+    let gate = "ratio(connections.failed / connections.attempted) > 20%";
+    let overrides = Overrides {
+        arrivals: Some("7/s".into()),
+        aborts: vec![gate.into()],
+        ..Overrides::default()
+    };
+    let scenario = run(storm, &overrides).unwrap();
+    let Shape::Arrivals { rate, .. } = scenario.load.shape else {
+        panic!("no arrivals");
+    };
+    assert_eq!(rate.hertz(), 7.0);
+    assert_eq!(scenario.gates.abort[0].text, gate);
+    let said = run(TWO, &overrides).unwrap_err().to_string();
+    assert!(said.contains("`--arrivals` has no arrivals"), "{said}");
 }

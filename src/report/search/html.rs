@@ -1,0 +1,224 @@
+//! `search.html`: what the server does under more and more load, in the style of `report.html`.
+
+use std::io::{self, Write};
+
+use askama::Template;
+
+use super::{ProbeRecord, Search};
+use crate::report::picture::{Colour, Limit, Load, LoadLine, Probe, STYLE, Svg, Unit};
+use crate::report::words::{symbol, word};
+use crate::units::{counted, human_count, human_ns, visible};
+use crate::verdict::Exit;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "search.html", config = "src/report/html/askama.toml")]
+struct Page<'a> {
+    search: &'a Search,
+    style: &'static str,
+    class: &'static str,
+    symbol: &'static str,
+    word: &'static str,
+    scenario: String,
+    target: String,
+    result: String,
+    asked: String,
+    notes: Vec<String>,
+    figures: Vec<Figure>,
+    rows: Vec<Row>,
+}
+
+/// A picture with its words.
+struct Figure {
+    id: &'static str,
+    title: String,
+    sentence: String,
+    svg: Svg,
+}
+
+/// A row of the table of probes.
+struct Row {
+    probe: usize,
+    value: String,
+    class: &'static str,
+    outcome: &'static str,
+    why: String,
+    cells: [String; 5],
+    /// The address of its report; empty where it was not run.
+    report: String,
+}
+
+/// Writes `search.html`.
+///
+/// # Errors
+/// When writing to `out` fails.
+pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
+    let exit = search.exit();
+    let page = Page {
+        style: STYLE,
+        class: match exit {
+            Exit::Passed => "good",
+            Exit::Untrusted | Exit::Interrupted => "doubt",
+            Exit::Unexpected | Exit::Failed | Exit::Invalid => "bad",
+        },
+        symbol: symbol(exit),
+        word: word(exit),
+        scenario: visible(&search.scenario),
+        target: visible(&search.target),
+        result: search.result(),
+        asked: search.at_least.map_or_else(String::new, |least| {
+            format!("at least {} were asked for", human_count(least))
+        }),
+        notes: search.notes(),
+        figures: [search.times(), search.achieved(), search.memory()]
+            .into_iter()
+            .flatten()
+            .collect(),
+        rows: search.probes.iter().map(row).collect(),
+        search,
+    };
+    let text = page.render().map_err(io::Error::other)?;
+    out.write_all(text.as_bytes())
+}
+
+impl Search {
+    /// The percentiles over load; `None` where nothing was timed.
+    fn times(&self) -> Option<Figure> {
+        let lines: [(&str, Colour, fn(&ProbeRecord) -> Option<f64>); 2] = [
+            ("p50", Colour::P50, |probe| probe.p50_us),
+            ("p99", Colour::P99, |probe| probe.p99_us),
+        ];
+        let points = lines
+            .map(|(name, colour, of)| (name, colour, self.points(|probe| Some(of(probe)? * 1e3))));
+        let times = self.told().find_map(|probe| probe.times.clone())?;
+        let limit = self
+            .told()
+            .find_map(|probe| probe.p99_limit_us)
+            .map(|us| us * 1e3);
+        let name = limit.map(|ns| format!("{} allowed of the p99", human_ns(ns as u64)));
+        let limit = limit
+            .zip(name.as_deref())
+            .map(|(at, name)| Limit { at, name });
+        let lines = points.iter().filter(|(.., points)| !points.is_empty());
+        let lines: Vec<LoadLine<'_>> = lines
+            .map(|(name, colour, probes)| LoadLine {
+                name,
+                colour: *colour,
+                probes,
+            })
+            .collect();
+        self.figure(
+            ("times", format!("{times} under load")),
+            Unit::Nanoseconds,
+            &lines,
+            limit,
+        )
+    }
+
+    /// How much of what was offered was done.
+    fn achieved(&self) -> Option<Figure> {
+        let points = self.points(|probe| {
+            let offered = probe.offered_per_s.filter(|offered| *offered > 0.0)?;
+            Some(100.0 * probe.achieved_per_s? / offered)
+        });
+        let line = LoadLine {
+            name: "achieved",
+            colour: Colour::P90,
+            probes: &points,
+        };
+        self.figure(
+            ("achieved", "Achieved of what was offered".to_owned()),
+            Unit::Percent,
+            &[line],
+            None,
+        )
+    }
+
+    /// The memory of the target over connections.
+    fn memory(&self) -> Option<Figure> {
+        self.cost()?;
+        let points = self.points(|probe| probe.target_rss);
+        let line = LoadLine {
+            name: "memory",
+            colour: Colour::P999,
+            probes: &points,
+        };
+        self.figure(
+            ("memory", "Memory of the server".to_owned()),
+            Unit::Bytes,
+            &[line],
+            None,
+        )
+    }
+
+    fn points(&self, of: impl Fn(&ProbeRecord) -> Option<f64>) -> Vec<Probe> {
+        let probes = self.told().filter_map(|probe| {
+            Some(Probe {
+                load: probe.value as f64,
+                value: of(probe)?,
+                held: probe.has_held(),
+            })
+        });
+        probes.collect()
+    }
+
+    fn figure(
+        &self,
+        (id, title): (&'static str, String),
+        unit: Unit,
+        lines: &[LoadLine<'_>],
+        limit: Option<Limit<'_>>,
+    ) -> Option<Figure> {
+        let points = lines
+            .iter()
+            .map(|line| line.probes.len())
+            .max()
+            .filter(|points| *points > 0)?;
+        let (broke, generator) = self.bounds();
+        let load = |value: Option<u64>| value.map(|value| value as f64);
+        let picture = Load {
+            what: &self.what,
+            unit,
+            lines,
+            limit,
+            held: load(self.found.most),
+            broke: load(broke),
+            generator: load(generator),
+        };
+        let sentence = format!("{}; {}.", counted(points as u64, "probe"), self.result());
+        Some(Figure {
+            svg: picture.draw(&format!("{title}. {sentence}")),
+            id,
+            title,
+            sentence,
+        })
+    }
+}
+
+fn row(probe: &ProbeRecord) -> Row {
+    let time = |us: Option<f64>| us.map(|us| human_ns((us * 1e3) as u64)).unwrap_or_default();
+    let rate =
+        |rate: Option<f64>| rate.map(|rate| format!("{}/s", human_count(rate.round() as u64)));
+    Row {
+        probe: probe.probe,
+        value: human_count(probe.value),
+        class: match probe.outcome {
+            "held" => "good",
+            "broke" => "bad",
+            _ => "doubt",
+        },
+        outcome: probe.outcome,
+        why: visible(&probe.why),
+        cells: [
+            probe.connections.map(human_count).unwrap_or_default(),
+            rate(probe.offered_per_s).unwrap_or_default(),
+            rate(probe.achieved_per_s).unwrap_or_default(),
+            time(probe.p50_us),
+            time(probe.p99_us),
+        ],
+        report: match probe.folder.is_empty() {
+            true => String::new(),
+            false => format!("{}/report.html", probe.folder),
+        },
+    }
+}

@@ -1,0 +1,85 @@
+//! What a search says for people.
+
+use super::Search;
+use crate::report::picture::Unit;
+use crate::search::{Bound, End};
+use crate::units::human_count;
+
+impl Search {
+    /// The result in one sentence: `680 connections hold, 710 do not`.
+    pub fn result(&self) -> String {
+        let what = &self.what;
+        let found = self.found;
+        let Some(most) = found.most else {
+            return match (found.end, found.bound) {
+                (End::Found, Bound::Broke(value)) => {
+                    format!(
+                        "{} {what} do not hold, and nothing less was left to try",
+                        human_count(value)
+                    )
+                }
+                (_, Bound::Generator(value)) => {
+                    format!(
+                        "nothing is known: wsbench itself was the limit at {} {what}",
+                        human_count(value)
+                    )
+                }
+                _ => format!("no number of {what} is known to hold{}", self.reason()),
+            };
+        };
+        let most = human_count(most);
+        let said = match found.bound {
+            Bound::None => format!("at least {most} {what} hold, nothing higher was tried"),
+            Bound::Broke(value) => format!("{most} {what} hold, {} do not", human_count(value)),
+            Bound::Generator(value) => format!(
+                "at least {most} {what} hold; at {} wsbench itself was the limit",
+                human_count(value)
+            ),
+        };
+        match found.is_confirmed {
+            true => said + &self.reason(),
+            false => format!("{said}, not confirmed{}", self.reason()),
+        }
+    }
+
+    /// Why it ended, if not because it found what it was for.
+    fn reason(&self) -> String {
+        let why = match self.found.end {
+            End::Found => return String::new(),
+            End::NoVerdict => "a probe has no verdict",
+            End::Unsteady => "what held once did not hold again, five times",
+            End::TooMany => "it took as many probes as a search may",
+            End::Budget => "the time of `--budget` was over",
+            End::Interrupted => "it was interrupted",
+            End::Failed => "a probe could not be run",
+        };
+        format!(" ({why})")
+    }
+
+    /// What else a reader should know, one sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let what = &self.what;
+        let mut notes = Vec::new();
+        if let Some((held, broke)) = self.found.not_monotone {
+            notes.push(format!(
+                "warning: {} {what} held, though {} did not: the result is the most below that",
+                human_count(held),
+                human_count(broke)
+            ));
+        }
+        if let Some(knee) = self.knee() {
+            notes.push(format!(
+                "knee: up to {} {what} the p99 is at most three times the least",
+                human_count(knee as u64)
+            ));
+        }
+        if let Some((each, without)) = self.cost() {
+            notes.push(format!(
+                "memory of the server: {} for 1,000 connections, {} without any",
+                Unit::Bytes.value(each * 1_000.0),
+                Unit::Bytes.value(without)
+            ));
+        }
+        notes
+    }
+}
