@@ -9,7 +9,7 @@ use wsbench::report::{self, Run};
 
 use super::{everything, written};
 
-/// Stored by a build of 2026-11-29, before there were intervals, pages and labels.
+/// Stored by the first build of version 0.1.0 whose runs can be read again.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reports/stored");
 
 #[test]

@@ -53,7 +53,7 @@ pub enum ReadError {
         found: u32,
     },
     /// It was written by wsbench, but it is cut short, changed or contradicts itself.
-    #[error("read {}: it is broken: {source}\nhint: run the scenario again", .path.display())]
+    #[error("read {}: it is broken: {source}\nhint: run the scenario again, or use the wsbench that wrote it if that is an older one", .path.display())]
     Broken {
         /// The file.
         path: PathBuf,
