@@ -39,9 +39,18 @@ pub(super) fn note(text: impl std::fmt::Display) {
 pub(super) fn progress(quiet: bool) -> Live {
     match (quiet, takes_colour(&io::stderr())) {
         (true, _) => Live::quiet(),
-        (false, true) => Live::bars(),
+        (false, true) => Live::bars(size()),
         (false, false) => Live::lines(Box::new(io::stderr())),
     }
+}
+
+/// The columns and lines of the terminal on standard error; none where it does not say.
+fn size() -> (usize, usize) {
+    #[cfg(unix)]
+    if let Ok(size) = rustix::termios::tcgetwinsize(io::stderr()) {
+        return (size.ws_col.into(), size.ws_row.into());
+    }
+    (0, 0)
 }
 
 /// Chooses whether the summary is in colour.

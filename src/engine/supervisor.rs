@@ -13,8 +13,8 @@ use super::observer::{Finished, Observer, Second};
 use super::phases::{Event, Phases};
 use super::sample::Sampler;
 use super::worker::INTERVAL;
-use crate::measure::{Collector, Phase, Progress, Shard, Summary};
-use crate::metric::{Counter, Gauge};
+use crate::measure::{Collector, Phase, Progress, Shard, Summary, Troubles};
+use crate::metric::Gauge;
 use crate::plan::Plan;
 use crate::scenario::Shape;
 use crate::time::Clock as _;
@@ -59,7 +59,8 @@ struct Supervisor<C> {
     aborted: bool,
     /// The phase of the last second.
     phase: Option<Phase>,
-    failed: u64,
+    /// What went wrong so far.
+    troubles: Troubles,
     /// How many connections are planned to be open at once, if that is known.
     together: Option<u64>,
     ended_at: Timestamp,
@@ -80,7 +81,7 @@ impl<C: Crew> Supervisor<C> {
             sampler: Sampler::new(crew.clock().now()),
             aborted: false,
             phase: None,
-            failed: 0,
+            troubles: Troubles::default(),
             together: match plan.scenario.load.shape {
                 Shape::Arrivals { .. } => None,
                 Shape::Steady { .. } | Shape::Stages(_) => Some(plan.connections()),
@@ -163,8 +164,8 @@ impl<C: Crew> Supervisor<C> {
         }
         self.collector.count_deliveries(&mut shard);
         let interval = (self.collector).interval(phase, &shard, sample);
-        self.failed += interval.count(Counter::ConnectionsFailed);
-        let mut progress = Progress::of(&interval, self.failed, self.together);
+        self.troubles.add(&interval);
+        let mut progress = Progress::of(&interval, self.troubles, self.together);
         (progress.planned, progress.left) = self.phases.span(time).unzip();
         observer.echoes(std::mem::take(&mut shard.echoes));
         observer.traces(std::mem::take(&mut shard.traces));

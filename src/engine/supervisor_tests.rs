@@ -8,6 +8,7 @@ use super::*;
 use crate::engine::session::tests::plan;
 use crate::engine::worker::Handover;
 use crate::measure::Echoes;
+use crate::metric::Counter;
 use crate::time::Monotonic;
 
 /// Returns the given events, and then waits without end.

@@ -306,80 +306,13 @@ fn packed(mut interval: Interval) -> Interval {
 }
 
 /// Merges all of them, and copies only if there are several; `None` if nothing was recorded.
-fn merged<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Option<Cow<'a, Histogram>> {
+pub(super) fn merged<'a>(
+    histograms: impl Iterator<Item = &'a Histogram>,
+) -> Option<Cow<'a, Histogram>> {
     let mut filled = histograms.filter(|histogram| !histogram.is_empty());
     let mut all = Cow::Borrowed(filled.next()?);
     filled.for_each(|next| all.to_mut().merge(next));
     Some(all)
-}
-
-/// The newest second of all cohorts together, for a progress line.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Progress {
-    /// The current phase.
-    pub phase: Phase,
-    /// The time since the first dial.
-    pub elapsed: Duration,
-    /// The time until the phase ends, if known.
-    pub left: Option<Duration>,
-    /// The planned length of the phase, if known.
-    pub planned: Option<Duration>,
-    /// Connections in each state.
-    pub open: Open,
-    /// The number of connections planned to be open at once; `None` if connections come and go.
-    pub connections: Option<u64>,
-    /// Dials that failed so far.
-    pub failed: u64,
-    /// Messages sent in that second.
-    pub sent: u64,
-    /// Messages received in that second.
-    pub received: u64,
-    /// Messages whose answer timed out in that second.
-    pub timed_out: u64,
-    /// Pings sent in that second.
-    pub pings_sent: u64,
-    /// Pongs received in that second.
-    pub pongs_received: u64,
-    /// Pings missed in that second.
-    pub missed: u64,
-    /// The median message latency in that second, in nanoseconds.
-    pub latency_p50_ns: Option<u64>,
-    /// The 99th percentile of message latency in that second, in nanoseconds.
-    pub latency_p99_ns: Option<u64>,
-    /// The median ping round trip in that second, in nanoseconds.
-    pub rtt_p50_ns: Option<u64>,
-    /// The 99th percentile of ping round trips in that second, in nanoseconds.
-    pub rtt_p99_ns: Option<u64>,
-}
-
-impl Progress {
-    /// Summarises the newest second; `failed` dials have failed so far.
-    pub fn of(second: &Interval, failed: u64, connections: Option<u64>) -> Self {
-        let parts = || second.cohorts.iter();
-        let latency = merged(parts().flat_map(Part::latencies));
-        let rtt = merged(parts().filter_map(|part| part.timer(Timer::HeartbeatRtt)));
-        let percentile =
-            |of: &Option<Cow<'_, Histogram>>, p| of.as_ref().and_then(|h| h.percentile(p));
-        Self {
-            phase: second.phase,
-            elapsed: Duration::from_nanos(second.to.as_nanos()),
-            left: None,
-            planned: None,
-            open: second.open(),
-            connections,
-            failed,
-            sent: second.count(Counter::MessagesSent),
-            received: second.count(Counter::MessagesReceived),
-            timed_out: second.count(Counter::MessagesTimedOut),
-            pings_sent: second.count(Counter::PingsSent),
-            pongs_received: second.count(Counter::PongsReceived),
-            missed: second.count(Counter::PingsMissed),
-            latency_p50_ns: percentile(&latency, 50.0),
-            latency_p99_ns: percentile(&latency, 99.0),
-            rtt_p50_ns: percentile(&rtt, 50.0),
-            rtt_p99_ns: percentile(&rtt, 99.0),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::headline::Headline;
 use super::run::Run;
+use super::sparkline::sparkline;
 use super::times::names;
 use super::words::{Stands, began, expected, seen, sentence, symbol, word};
 use crate::measure::{Encoded, Histogram, Interval, Phase};
@@ -288,19 +289,5 @@ fn course(run: &Run, name: &str) -> String {
         all.percentile(99.0).filter(|_| is_covered)
     };
     let cells: Vec<Option<u64>> = steps.chunks(width).map(p99).collect();
-    let seen = || cells.iter().flatten().map(|ns| (*ns).max(1) as f64);
-    let low = seen().fold(f64::INFINITY, f64::min).ln();
-    let high = seen().fold(0.0, f64::max).ln();
-    if seen().count() < 2 {
-        return String::new();
-    }
-    let bar = |ns: &u64| {
-        let share = ((*ns).max(1) as f64).ln() - low;
-        let share = share / (high - low).max(f64::MIN_POSITIVE);
-        ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][(share * 7.0).round() as usize]
-    };
-    cells
-        .iter()
-        .map(|ns| ns.as_ref().map_or(' ', bar))
-        .collect()
+    sparkline(&cells)
 }

@@ -21,6 +21,7 @@ mod output;
 pub mod picture;
 mod run;
 mod search;
+mod sparkline;
 mod summary_csv;
 mod terminal;
 mod timeline_csv;

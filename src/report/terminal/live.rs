@@ -1,17 +1,20 @@
-//! Shows the progress of a run: a line for each phase in a terminal, a plain line every few seconds
-//! elsewhere. Depends only on snapshots.
+//! Shows the progress of a run: in a terminal a block that is drawn in place, or a line where it has no room for one,
+//! and above it what is over; a plain line every few seconds elsewhere. Depends only on snapshots.
 
 use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::block::{self, Block, MIN_WIDTH};
+use super::lines::{clock, line, state};
 use crate::measure::Progress;
 use crate::report::words::phase_name;
-use crate::units::{human_count, human_ns};
 
 /// The seconds between two plain lines.
 const EVERY: u64 = 5;
+/// The least height of a terminal for a block, in lines.
+const MIN_HEIGHT: usize = 12;
 
 /// The live view of a run.
 pub struct Live {
@@ -23,6 +26,8 @@ pub struct Live {
 enum View {
     Bars {
         bar: Option<ProgressBar>,
+        /// What is shown below the bar; `None`: nothing, all is in its line.
+        block: Option<Block>,
         target: Box<dyn Fn() -> ProgressDrawTarget + Send>,
     },
     Lines {
@@ -34,10 +39,13 @@ enum View {
 }
 
 impl Live {
-    /// Shows a moving line for each phase; finished phases stay above it. For a terminal on standard error.
-    pub fn bars() -> Self {
+    /// Shows a block that moves, or a line where the terminal on standard error has fewer columns or lines than it
+    /// needs; finished phases stay above it.
+    pub fn bars((columns, lines): (usize, usize)) -> Self {
+        let has_room = columns >= MIN_WIDTH && lines >= MIN_HEIGHT;
         let view = View::Bars {
             bar: None,
+            block: has_room.then(Block::default),
             target: Box::new(ProgressDrawTarget::stderr),
         };
         Self { view, last: None }
@@ -73,11 +81,12 @@ impl Live {
                     *shown = Some(second);
                 }
             }
-            View::Bars { bar, target } => {
+            View::Bars { bar, block, target } => {
                 if changed {
                     finish(bar, self.last.as_ref());
                 }
-                show(bar.get_or_insert_with(|| new_bar(target())), now);
+                let bar = bar.get_or_insert_with(|| new_bar(target()));
+                show(bar, now, block.as_mut());
             }
         }
         self.last = Some(now.clone());
@@ -95,15 +104,24 @@ fn new_bar(target: ProgressDrawTarget) -> ProgressBar {
     ProgressBar::with_draw_target(None, target)
 }
 
-fn show(bar: &ProgressBar, now: &Progress) {
-    bar.set_style(style(now.planned.is_some()));
+fn show(bar: &ProgressBar, now: &Progress, block: Option<&mut Block>) {
+    bar.set_style(style(now.planned.is_some(), block.is_some()));
     bar.set_prefix(phase_name(now.phase));
     if let (Some(planned), Some(left)) = (now.planned, now.left) {
         bar.set_length(millis(planned));
         bar.set_position(millis(planned.saturating_sub(left)));
     }
-    let left = now.left.map(|left| format!("{} ", clock(left)));
-    bar.set_message(format!("{}{}", left.unwrap_or_default(), state(now, true)));
+    bar.set_message(match block {
+        Some(block) => {
+            let mut lines = block.lines(now);
+            lines.insert(0, block::times(now));
+            lines.join("\n")
+        }
+        None => {
+            let left = now.left.map(|left| format!("{} ", clock(left)));
+            format!("{}{}", left.unwrap_or_default(), state(now, true))
+        }
+    });
     bar.tick();
 }
 
@@ -115,11 +133,12 @@ fn finish(bar: &mut Option<ProgressBar>, last: Option<&Progress>) {
     }
 }
 
-fn style(has_end: bool) -> ProgressStyle {
-    let template = if has_end {
-        "{spinner} {prefix:8} {bar:6} {wide_msg}"
-    } else {
-        "{spinner} {prefix:8} {wide_msg}"
+fn style(has_end: bool, has_block: bool) -> ProgressStyle {
+    let template = match (has_end, has_block) {
+        (true, true) => "{spinner} {prefix:8}  {bar:36} {msg}",
+        (true, false) => "{spinner} {prefix:8} {bar:6} {wide_msg}",
+        (false, true) => "{spinner} {prefix:8}  {msg}",
+        (false, false) => "{spinner} {prefix:8} {wide_msg}",
     };
     ProgressStyle::with_template(template)
         .expect("the template is a constant that indicatif takes")
@@ -135,212 +154,24 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Formats one snapshot as a plain line: `0:12 measure  1,000 open, 0 dead, …`.
-fn line(now: &Progress) -> String {
-    let left = now.left.map(|left| format!(", {} left", clock(left)));
-    format!(
-        "{:>5} {:8} {}{}",
-        clock(now.elapsed),
-        phase_name(now.phase),
-        state(now, false),
-        left.unwrap_or_default()
-    )
-}
-
-/// Formats open connections, the traffic of the last second, and its latency. If `brief`, shows only the
-/// greater of both rates: what is received usually answers what was sent.
-fn state(now: &Progress, brief: bool) -> String {
-    let open = human_count(now.open.open);
-    let mut parts = vec![match now.connections {
-        Some(all) if now.open.open < all => format!("{open} of {} open", human_count(all)),
-        _ => format!("{open} open"),
-    }];
-    parts.push(format!("{} dead", human_count(now.open.dead)));
-    let mut if_any = |count: u64, word: &str| {
-        if count > 0 {
-            parts.push(format!("{}{word}", human_count(count)));
-        }
-    };
-    if_any(now.failed, " failed");
-    if_any(now.timed_out, " timed out/s");
-    if_any(now.missed, " missed/s");
-    let is_idle = now.sent + now.received == 0;
-    if is_idle {
-        if_any(now.pings_sent, " pings/s");
-    } else if brief {
-        if_any(now.sent.max(now.received), "/s");
-    } else {
-        if_any(now.sent, " sent/s");
-        if_any(now.received, " received/s");
-    }
-    let (p50, p99) = if is_idle {
-        (now.rtt_p50_ns, now.rtt_p99_ns)
-    } else {
-        (now.latency_p50_ns, now.latency_p99_ns)
-    };
-    for (name, ns) in [("p50", p50), ("p99", p99)] {
-        parts.extend(ns.map(|ns| format!("{name} {}", human_ns(ns))));
-    }
-    parts.join(", ")
-}
-
-/// Formats `0:07`, `12:30`, `1:00:00`; rounds up, so that less than a second is not shown as zero.
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::measure::Open;
-    use crate::measure::Phase;
-    use indicatif::TermLike;
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    fn snapshot(phase: Phase, second: u64) -> Progress {
-        Progress {
-            phase,
-            elapsed: Duration::from_secs(second),
-            left: Some(Duration::from_millis(17_400)),
-            planned: Some(Duration::from_secs(30)),
-            open: Open {
-                open: 1_000,
-                ..Open::default()
-            },
-            connections: Some(1_000),
-            failed: 0,
-            sent: 9_998,
-            received: 9_997,
-            timed_out: 0,
-            pings_sent: 100,
-            pongs_received: 100,
-            missed: 0,
-            latency_p50_ns: Some(74_000),
-            latency_p99_ns: Some(1_250_000),
-            rtt_p50_ns: Some(50_000),
-            rtt_p99_ns: Some(60_000),
-        }
-    }
+    use indicatif::InMemoryTerm;
 
-    #[test]
-    fn a_line_says_it_all() {
-        assert_eq!(
-            line(&snapshot(Phase::Measure, 12)),
-            " 0:12 measure  1,000 open, 0 dead, 9,998 sent/s, 9,997 received/s, p50 74.0 µs, p99 1.25 ms, 0:18 left"
-        );
-    }
+    use super::super::lines::tests::snapshot;
+    use super::*;
+    use crate::measure::Phase;
 
-    #[test]
-    fn idle_connections_show_their_heartbeat() {
-        let idle = Progress {
-            sent: 0,
-            received: 0,
-            missed: 3,
-            failed: 2,
-            open: Open {
-                open: 990,
-                dead: 8,
-                ..Open::default()
-            },
-            left: None,
-            latency_p50_ns: None,
-            latency_p99_ns: None,
-            ..snapshot(Phase::Stage(2), 3_661)
-        };
-        assert_eq!(
-            line(&idle),
-            "1:01:01 stage 2  990 of 1,000 open, 8 dead, 2 failed, 3 missed/s, 100 pings/s, p50 50.0 µs, p99 60.0 µs"
-        );
-    }
-
-    #[test]
-    fn of_connections_that_come_and_go_none_are_missing() {
-        let arrivals = Progress {
-            connections: None,
-            ..snapshot(Phase::Measure, 12)
-        };
-        assert!(line(&arrivals).starts_with(" 0:12 measure  1,000 open, 0 dead, "));
-        let few = Progress {
-            connections: Some(2_000),
-            ..arrivals
-        };
-        assert!(line(&few).starts_with(" 0:12 measure  1,000 of 2,000 open, "));
-    }
-
-    /// A writer and a terminal whose content tests can read.
+    /// A writer whose content tests can read.
     #[derive(Debug, Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
 
     impl Sink {
         fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-        }
-
-        /// Wraps as terminals do: a full line ends only when the next letter comes.
-        fn put(&self, text: &str) -> io::Result<()> {
-            for letter in text.chars() {
-                let full = self
-                    .text()
-                    .lines()
-                    .last()
-                    .map_or(0, |line| line.chars().count());
-                if full == usize::from(self.width()) && !self.text().ends_with('\n') {
-                    self.clone().write_all(b"\n")?;
-                }
-                self.clone()
-                    .write_all(letter.encode_utf8(&mut [0; 4]).as_bytes())?;
-            }
-            Ok(())
-        }
-    }
-
-    /// Clears a line back to its beginning; the cursor is always on the last line.
-    impl TermLike for Sink {
-        fn width(&self) -> u16 {
-            80
-        }
-
-        fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
-            assert_eq!(lines, 0, "one line is drawn at a time");
-            Ok(())
-        }
-
-        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn write_line(&self, text: &str) -> io::Result<()> {
-            self.put(text)?;
-            self.put("\n")
-        }
-
-        fn write_str(&self, text: &str) -> io::Result<()> {
-            self.put(text)
-        }
-
-        fn clear_line(&self) -> io::Result<()> {
-            let mut bytes = self.0.lock().unwrap();
-            let begin = bytes.iter().rposition(|byte| *byte == b'\n');
-            bytes.truncate(begin.map_or(0, |end| end + 1));
-            Ok(())
-        }
-
-        fn flush(&self) -> io::Result<()> {
-            Ok(())
         }
     }
 
@@ -352,6 +183,17 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// The view in a terminal of this size.
+    fn bars(columns: u16, lines: u16) -> (Live, InMemoryTerm) {
+        let terminal = InMemoryTerm::new(lines, columns);
+        let mut live = Live::bars((columns.into(), lines.into()));
+        let shown = terminal.clone();
+        if let View::Bars { target, .. } = &mut live.view {
+            *target = Box::new(move || ProgressDrawTarget::term_like(Box::new(shown.clone())));
+        }
+        (live, terminal)
     }
 
     #[test]
@@ -379,32 +221,51 @@ mod tests {
     }
 
     #[test]
-    fn phases_that_are_over_stay_with_a_tick() {
-        let sink = Sink::default();
-        let terminal = sink.clone();
-        let target = move || ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-        let mut live = Live {
-            view: View::Bars {
-                bar: None,
-                target: Box::new(target),
-            },
-            last: None,
-        };
+    fn phases_that_are_over_stay_above_the_block() {
+        let (mut live, terminal) = bars(80, 24);
         live.update(&snapshot(Phase::RampUp, 1));
-        live.update(&snapshot(Phase::Measure, 2));
-        let text = sink.text();
-        let (over, now) = text.split_once('\n').unwrap();
-        assert!(over.starts_with("✓ ramp-up  1,000 open"), "{text}");
-        assert!(now.contains("measure  ━━╸"), "{text}");
-        assert!(
-            now.contains("0:18 1,000 open, 0 dead, 9,998/s, p50 74.0 µs, p99 1.25 ms"),
-            "{text}"
-        );
+        for second in 2..5 {
+            live.update(&snapshot(Phase::Measure, second));
+        }
+        let text = terminal.contents();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 7, "{text}");
+        assert!(lines[0].starts_with("✓ ramp-up  1,000 open"), "{text}");
+        assert!(lines[1].contains(" measure   ━━━"), "{text}");
+        assert!(lines[1].ends_with(" 0:18 left     0:04 in all"), "{text}");
+        let names = lines[2..]
+            .iter()
+            .map(|line| &line[..line.find(' ').unwrap()]);
+        let names: Vec<&str> = names.collect();
+        let all = [
+            "connections",
+            "messages",
+            "latency",
+            "heartbeat",
+            "generator",
+        ];
+        assert_eq!(names, all);
         live.finish();
-        assert!(
-            sink.text().contains("\n✓ measure  1,000 open"),
-            "{}",
-            sink.text()
-        );
+        let text = terminal.contents();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[1].starts_with("✓ measure  1,000 open"), "{text}");
+    }
+
+    #[test]
+    fn a_small_terminal_has_one_line() {
+        for (columns, lines) in [(79, 24), (80, 11)] {
+            let (mut live, terminal) = bars(columns, lines);
+            live.update(&snapshot(Phase::RampUp, 1));
+            live.update(&snapshot(Phase::Measure, 2));
+            let text = terminal.contents();
+            let (over, now) = text.split_once('\n').unwrap();
+            assert!(over.starts_with("✓ ramp-up  1,000 open"), "{text}");
+            assert!(now.contains("measure  ━━╸"), "{text}");
+            let brief = "0:18 1,000 open, 0 dead, 9,998/s, p50 74.0 µs, p99 1.2";
+            assert!(now.contains(brief), "{text}");
+            live.finish();
+            assert!(terminal.contents().contains("\n✓ measure  1,000 open"));
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Terminal output of a run: progress while it runs, and its summary afterwards.
 
+mod block;
 mod judged;
+mod lines;
 mod live;
 mod outcome;
 mod page;

@@ -12,8 +12,8 @@ use crate::verdict::warning::Warning;
 const BUSY_PEAK: f64 = 0.95;
 /// Throttling in a smaller part of the periods than this is noise.
 const THROTTLED: f64 = 0.01;
-/// Lateness below this is the normal cost of waking a thread.
-const LATE_NS: u64 = 1_000_000;
+/// Lateness below this is the normal cost of waking a thread. In nanoseconds.
+pub const LATE_NS: u64 = 1_000_000;
 
 pub(super) fn busy(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Option<Warning> {
     let (cpu, limit) = (cpu(view)?, facts.cpu_limit());

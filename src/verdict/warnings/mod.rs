@@ -7,6 +7,7 @@ mod connections;
 mod generator;
 mod samples;
 
+pub use self::generator::LATE_NS;
 pub use self::samples::samples_for;
 use super::answers::Asked;
 use super::distrust::{Distrust, Doubt};
