@@ -114,6 +114,7 @@ mod tests {
             doubted: false,
             why: String::new(),
             ended_the_run: false,
+            against: None,
         }
     }
 
