@@ -110,6 +110,7 @@ mod tests {
                 measure: Measure::Plain(Unit::Time),
             }),
             limit: Some(limit),
+            against: None,
             passed,
             doubted: false,
             why: String::new(),
