@@ -7,6 +7,8 @@ mod fixture;
 mod openmetrics;
 #[path = "reports/promises.rs"]
 mod promises;
+#[path = "reports/search.rs"]
+mod search;
 #[path = "reports/sessions.rs"]
 mod sessions;
 #[path = "reports/stored.rs"]

@@ -1,0 +1,124 @@
+//! The files of a search, with text of a server that would like to be more than text.
+
+use wsbench::report::{ProbeRecord, Search, search_csv, search_html, search_json};
+use wsbench::search::{Bound, End, Found, Outcome};
+use wsbench::verdict::Exit;
+
+use super::{golden, written};
+
+const HOSTILE: &str = "=cmd|' <script>alert(1)</script> \"quoted\" \u{1b}[31m ${X}";
+
+fn probe(number: usize, value: u64, outcome: Outcome, p99_us: f64) -> ProbeRecord {
+    let why = match outcome {
+        Outcome::Held => String::new(),
+        _ => format!("p99(latency.echo) < 50ms: {HOSTILE}"),
+    };
+    let open = value as f64;
+    ProbeRecord {
+        connections: Some(value),
+        open: Some(value),
+        offered_per_s: Some(10.0 * open),
+        achieved_per_s: Some(if outcome == Outcome::Held { 10.0 } else { 8.0 } * open),
+        times: Some("latency.echo".to_owned()),
+        p50_us: Some(p99_us / 4.0),
+        p90_us: Some(p99_us / 2.0),
+        p99_us: Some(p99_us),
+        p99_limit_us: Some(50_000.0),
+        failed: Some(0),
+        timed_out: Some(0),
+        lateness_p99_us: Some(112.5),
+        generator_cpu: Some(12.5),
+        target_rss: Some(4_194_304.0 + 2_048.0 * open),
+        folder: format!("{number:02}-{value}"),
+        ..ProbeRecord::not_run(number, value, 1, outcome, why)
+    }
+}
+
+/// A search whose end is the server's, and one whose end is wsbench's.
+fn search(bound: Bound) -> Search {
+    let full = "open 1600 connections: that takes more ports than there are".to_owned();
+    Search {
+        version: "0.1.0".to_owned(),
+        scenario: "a <b>bold</b> scenario".to_owned(),
+        target: "ws://127.0.0.1:3000/?token=${TOKEN}".to_owned(),
+        started_at: "2026-11-23T20:15:00.000Z".to_owned(),
+        vary: "connections".to_owned(),
+        what: "connections".to_owned(),
+        range: (100, 20_000),
+        at_least: Some(500),
+        probes: vec![
+            probe(1, 100, Outcome::Held, 1_000.0),
+            probe(2, 200, Outcome::Held, 1_200.0),
+            probe(3, 400, Outcome::Held, 2_500.0),
+            probe(4, 800, Outcome::Near, 62_000.0),
+            probe(5, 400, Outcome::Held, 2_600.0),
+            ProbeRecord::not_run(6, 1_600, 1, Outcome::Generator, full),
+        ],
+        found: Found {
+            most: Some(400),
+            is_confirmed: true,
+            bound,
+            not_monotone: Some((1_200, 800)),
+            end: End::Found,
+        },
+    }
+}
+
+#[test]
+fn the_files_of_a_search_are_as_documented() {
+    let search = search(Bound::Broke(800));
+    assert_eq!(search.exit(), Exit::Failed, "500 were asked for");
+    golden("search.json", &written(|out| search_json(&search, out)));
+    golden("search.csv", &written(|out| search_csv(&search, out)));
+    golden("search.html", &written(|out| search_html(&search, out)));
+}
+
+#[test]
+fn what_a_server_says_stays_text() {
+    let search = search(Bound::Broke(800));
+    let page = written(|out| search_html(&search, out));
+    assert!(!page.contains("<script"), "the page has no script");
+    assert!(!page.contains("<b>bold"));
+    let rows = written(|out| search_csv(&search, out));
+    for text in [page, rows, written(|out| search_json(&search, out))] {
+        assert!(!text.contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn the_cost_of_a_connection_is_what_each_adds() {
+    let (each, without) = search(Bound::None).cost().unwrap();
+    assert!((each - 2_048.0).abs() < 1e-6 && (without - 4_194_304.0).abs() < 1e-3);
+    let rates = Search {
+        vary: "rate".to_owned(),
+        ..search(Bound::None)
+    };
+    assert_eq!(rates.cost(), None, "connections were not varied");
+    let knee = search(Bound::None).knee();
+    assert_eq!(knee, Some(400.0), "800 are far slower");
+}
+
+#[test]
+fn the_limit_of_wsbench_is_not_told_as_that_of_the_server() {
+    let ours = search(Bound::Generator(800));
+    assert_eq!(ours.exit(), Exit::Untrusted);
+    assert_eq!(
+        ours.result(),
+        "at least 400 connections hold; at 800 wsbench itself was the limit"
+    );
+    let page = written(|out| search_html(&ours, out));
+    assert!(page.contains(&ours.result()));
+    let nothing = Search {
+        probes: Vec::new(),
+        found: Found {
+            most: None,
+            is_confirmed: false,
+            bound: Bound::None,
+            not_monotone: None,
+            end: End::Interrupted,
+        },
+        ..ours
+    };
+    let page = written(|out| search_html(&nothing, out));
+    assert!(page.contains("no number of connections is known to hold (it was interrupted)"));
+}
