@@ -9,7 +9,7 @@ mod ways;
 use self::explanation::Explanation;
 use super::error::CliError;
 use super::input::Input;
-use super::term;
+use super::{past, term};
 use crate::engine::{Limits, check_devices, check_sources, cores};
 use crate::net::check_tls;
 use crate::plan::Budget;
@@ -44,6 +44,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         explanation.text(&scenario)
     };
     term::print(text.as_bytes())?;
+    for gate in scenario
+        .gates
+        .baseline
+        .iter()
+        .filter(|gate| gate.wants_slack(None))
+    {
+        term::note(past::slack(gate));
+    }
     limits.check(&budget, 1)?;
     for access in scenario.accesses() {
         check_sources(&access.sources)?;

@@ -131,7 +131,7 @@ impl Repeat<'_> {
                 compare::settle(&mut worst, results, past.open_gates());
                 all.exit = all.exit.max(worst.verdict.exit);
             }
-            let exit = all.exit;
+            let exit = worst.verdict.exit;
             let written = match (self.json, self.quiet) {
                 (true, _) => Ok(()),
                 (_, true) => report::failures(&worst, exit, term::style(), None, &mut text),
@@ -147,6 +147,9 @@ impl Repeat<'_> {
                 .render(&worst)
                 .and_then(|formats| formats.write());
             all.failures.extend(formats.err());
+        }
+        if !is_whole {
+            all.session = None;
         }
         let stored = StoredSession::new(
             all.exit,
@@ -169,10 +172,14 @@ impl Repeat<'_> {
             true => text.extend(json.into_bytes()),
             false if !self.quiet => {
                 let runs = counted(all.count as u64, "run");
-                let line = format!(
+                let mut line = format!(
                     "the summary is of the run that ended worst; {runs} in {}\n",
                     folder.display()
                 );
+                if !is_whole {
+                    let code = all.exit.code();
+                    line += &format!("the session was broken off (exit code {code})\n");
+                }
                 text.extend(line.into_bytes());
             }
             false => {}

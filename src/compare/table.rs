@@ -90,7 +90,7 @@ impl Table {
         for gate in &self.gates {
             let mark = mark(gate);
             let (text, why) = (visible(&gate.gate), visible(&gate.why));
-            writeln!(out, "{mark:<14}{text:<width$}  {why}")?;
+            writeln!(out, "{mark:<16}{text:<width$}  {why}")?;
         }
         self.notes()
             .iter()
