@@ -157,16 +157,15 @@ fn interrupt(child: &mut Child) {
 }
 
 /// These arguments without the options named `own`, each of which has a value.
-fn without(own: &[&str], arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+fn without(own: &[&str], mut arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut left = Vec::new();
-    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
         let name = text.split_once('=').map(|(name, _)| name);
         if own.contains(&&*text) {
             // Its value is the next argument.
             arguments.next();
-        } else if !name.is_some_and(|name| own.contains(&name)) {
+        } else if name.is_none_or(|name| !own.contains(&name)) {
             left.push(argument);
         }
     }
