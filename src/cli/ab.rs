@@ -199,7 +199,10 @@ impl Turns<'_> {
             term::note("error: no pair can be compared");
             return Ok(Exit::Untrusted.max(self.exit));
         };
-        let evidence = Evidence::Pairs { base, new };
+        let evidence = Evidence::Pairs {
+            base: Box::new(base),
+            new: Box::new(new),
+        };
         let judged: Vec<GateResult> = gates.iter().map(|gate| judge(gate, &evidence)).collect();
         let exit = compare::exit(&judged, self.args.strict).max(self.exit);
         let table = Table::new(&evidence, gates, judged);

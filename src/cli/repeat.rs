@@ -222,13 +222,13 @@ impl Runs {
         self.count += 1;
         match Session::of([&run], asked) {
             Err(error) => {
-                self.why.get_or_insert(error.to_string());
+                self.why.get_or_insert_with(|| error.to_string());
             }
             Ok(one) => match &mut self.session {
                 None => self.session = Some(one),
                 Some(session) => {
                     if let Err(error) = session.add(one) {
-                        self.why.get_or_insert(error.to_string());
+                        self.why.get_or_insert_with(|| error.to_string());
                     }
                 }
             },

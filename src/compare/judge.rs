@@ -22,9 +22,9 @@ pub enum Evidence {
     /// Runs of one session that took turns: the first of the one with the first of the other.
     Pairs {
         /// Against the server of the past.
-        base: Session,
+        base: Box<Session>,
         /// Against the new one.
-        new: Session,
+        new: Box<Session>,
     },
 }
 

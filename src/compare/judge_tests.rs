@@ -33,8 +33,8 @@ fn history(name: &str, base: &[f64], new: f64) -> Evidence {
 
 fn pairs(base: &[f64], new: &[f64]) -> Evidence {
     Evidence::Pairs {
-        base: session(P50, base),
-        new: session(P50, new),
+        base: Box::new(session(P50, base)),
+        new: Box::new(session(P50, new)),
     }
 }
 

@@ -94,7 +94,7 @@ pub fn cost(points: &[(f64, f64)]) -> Option<(f64, f64)> {
         .map(|point| (point.0 - x) * (point.1 - y))
         .sum();
     let each = together / spread;
-    each.is_finite().then(|| (each, y - each * x))
+    each.is_finite().then_some((each, y - each * x))
 }
 
 #[cfg(test)]

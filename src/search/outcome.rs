@@ -115,7 +115,6 @@ mod tests {
             doubted: false,
             why: String::new(),
             ended_the_run: false,
-            against: None,
         }
     }
 

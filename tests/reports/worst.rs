@@ -105,7 +105,6 @@ fn worst(drawn: usize) -> Run {
                 cpu: Some(Nanos(noise.below(1_000_000_000))),
                 rss: noise.below(1 << 32),
                 descriptors: noise.below(100_000),
-                ..Usage::default()
             }),
         })
         .collect();

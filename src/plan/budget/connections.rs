@@ -43,9 +43,10 @@ pub(super) fn open_at_once(scenario: &Scenario) -> u64 {
 
 /// Returns how many of a cohort's connections are open at once, as planned.
 pub(super) fn at_once(scenario: &Scenario, cohort: &Cohort) -> f64 {
-    arriving(scenario, cohort).map_or(f64::from(cohort.connections), |arriving| {
-        arriving.expected.min(f64::from(arriving.most))
-    })
+    match arriving(scenario, cohort) {
+        Some(arriving) => arriving.expected.min(f64::from(arriving.most)),
+        None => cohort.connections.into(),
+    }
 }
 
 /// How many TCP connections these cohorts take, of which so many WebSockets are open at once.

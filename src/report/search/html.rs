@@ -84,12 +84,9 @@ pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
 impl Search {
     /// The percentiles over load; `None` where nothing was timed.
     fn times(&self) -> Option<Figure> {
-        let lines: [(&str, Colour, fn(&ProbeRecord) -> Option<f64>); 2] = [
-            ("p50", Colour::P50, |probe| probe.p50_us),
-            ("p99", Colour::P99, |probe| probe.p99_us),
-        ];
-        let points = lines
-            .map(|(name, colour, of)| (name, colour, self.points(|probe| Some(of(probe)? * 1e3))));
+        let p50 = self.points(|probe| Some(probe.p50_us? * 1e3));
+        let p99 = self.points(|probe| Some(probe.p99_us? * 1e3));
+        let points = [("p50", Colour::P50, p50), ("p99", Colour::P99, p99)];
         let times = self.told().find_map(|probe| probe.times.clone())?;
         let limit = self
             .told()
