@@ -29,12 +29,17 @@ fn shown() -> String {
 
 /// Starts a search with the scenario that is shown.
 fn search(url: &str, arguments: &[&str]) -> Running {
+    search_by(&[], url, arguments)
+}
+
+/// The same through another program, such as `prlimit`.
+fn search_by(by: &[&str], url: &str, arguments: &[&str]) -> Running {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("capacity.toml"), shown()).unwrap();
     let own = ["search", "capacity.toml", "--url", url, "--settle", "0s"];
     let fixed = ["--vary", "connections", "--out", "found"];
     let all = [&own[..], &fixed[..], arguments].concat();
-    Running::call(folder, &all, &[]).within(Duration::from_secs(120))
+    Running::call_by(by, folder, &all, &[]).within(Duration::from_secs(120))
 }
 
 fn found(ended: &Ended) -> Value {
@@ -88,6 +93,27 @@ fn less_than_was_asked_for_is_a_failure() {
     let ended = search(server.url(), &[&range[..], &["--at-least", "200"]].concat()).end();
     assert_eq!(ended.code, 3, "{}{}", ended.stdout, ended.stderr);
     assert_eq!(found(&ended)["exit"], 3);
+}
+
+/// Too few descriptors for what is to be tried say nothing of the server.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_limit_of_wsbench_is_an_outcome_of_its_own() {
+    let limited = ["prlimit", "--nofile=300:300"];
+    let range = ["--from", "60", "--to", "400", "--precision", "50%"];
+    let all = [&range[..], &["--at-least", "300"]].concat();
+    let ended = search_by(&limited, "embedded", &all).end();
+    assert_eq!(ended.code, 4, "{}{}", ended.stdout, ended.stderr);
+    let json = found(&ended);
+    let result = &json["result"];
+    assert_eq!(result["broke"], Value::Null, "{result}");
+    assert!(result["most"].as_u64() < result["generator"].as_u64());
+    let last = json["probes"].as_array().unwrap().iter();
+    let ours = last.filter(|probe| probe["outcome"] == "generator");
+    for probe in ours {
+        assert!(probe["why"].as_str().unwrap().contains("file descriptors"));
+        assert_eq!(probe["folder"], "", "it was not run");
+    }
 }
 
 #[test]
