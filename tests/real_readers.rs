@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::process;
 use common::real::reader;
 use common::{Ended, Running};
 use serde::Deserialize;
@@ -118,7 +119,7 @@ fn jenkins_schema_allows_our_junit() {
         golden.join("junit.xml"),
         golden.join("doubtful.xml"),
     ] {
-        let mut xmllint = Command::new("xmllint");
+        let mut xmllint = process::command("xmllint");
         xmllint
             .arg("--noout")
             .arg("--schema")
@@ -212,7 +213,7 @@ fn hdrhistogram_of_python_reads_our_log() {
 #[ignore = "needs promtool: scripts/test"]
 fn promtool_has_no_objection_to_our_text() {
     let written = Written::new();
-    let mut promtool = Command::new("promtool");
+    let mut promtool = process::command("promtool");
     let text = fs::File::open(written.path("a.txt")).unwrap();
     promtool.args(["check", "metrics"]).stdin(Stdio::from(text));
     let output = told(promtool);
