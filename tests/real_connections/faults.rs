@@ -132,7 +132,8 @@ fn a_server_that_falls_silent_over_http2_is_seen_to_be_frozen() {
         name = "silent"
         target = {{ url = "ws://{}/", http = "2", streams_per_connection = 1 }}
         load = {{ connections = 3, duration = "800ms" }}
-        heartbeat = {{ interval = "100ms", timeout = "100ms" }}
+        # No ping is sent in the moment in which one is given up.
+        heartbeat = {{ interval = "100ms", timeout = "50ms" }}
         "#,
         haproxy.address()
     );
