@@ -15,36 +15,7 @@ use serde_json::Value;
 use wsbench::measure::Histogram;
 use wsbench::report::Run;
 
-/// Two kinds of clients, a gate that is broken, and words that XML has to escape.
-const SCENARIO: &str = r#"
-name = "readers"
-description = "<&'\">"
-[target]
-url = "embedded"
-heartbeat = { interval = "400ms", timeout = "400ms" }
-[load]
-duration = "3s"
-[[message]]
-name = "echo"
-rate = "50/s"
-[heartbeat]
-interval = "200ms"
-timeout = "2s"
-[[cohort]]
-name = "healthy"
-connections = 10
-contract = { closed = 0 }
-[[cohort]]
-name = "mute"
-connections = 5
-message = []
-fault = { kind = "no_pong" }
-[cohort.contract]
-from = "ping"
-closed_between = ["1ms", "20ms"]
-[gates]
-pass = ["count(messages.echoed) > 0", "count(messages.echoed) > 1000000"]
-"#;
+const SCENARIO: &str = include_str!("common/eventful.toml");
 
 /// A run, and its report in the formats that others read.
 struct Written {
@@ -109,7 +80,7 @@ fn read(script: &str, file: &Path) -> Value {
 }
 
 #[test]
-#[ignore = "needs xmllint: scripts/test"]
+#[ignore = "needs xmllint; run by scripts/test"]
 fn jenkins_schema_allows_our_junit() {
     let written = Written::new();
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets/junit/junit-10.xsd");
@@ -130,7 +101,7 @@ fn jenkins_schema_allows_our_junit() {
 }
 
 #[test]
-#[ignore = "needs the readers in Python: scripts/test"]
+#[ignore = "needs the readers in Python; run by scripts/test"]
 fn junitparser_sees_each_gate_and_promise() {
     let written = Written::new();
     let run = written.run();
@@ -198,19 +169,19 @@ fn histograms_are_read_as_ours(script: &str) {
 }
 
 #[test]
-#[ignore = "needs the readers in Node.js: scripts/test"]
+#[ignore = "needs the readers in Node.js; run by scripts/test"]
 fn hdr_histogram_js_reads_our_log() {
     histograms_are_read_as_ours("read_hlog.js");
 }
 
 #[test]
-#[ignore = "needs the readers in Python: scripts/test"]
+#[ignore = "needs the readers in Python; run by scripts/test"]
 fn hdrhistogram_of_python_reads_our_log() {
     histograms_are_read_as_ours("read_hlog.py");
 }
 
 #[test]
-#[ignore = "needs promtool: scripts/test"]
+#[ignore = "needs promtool; run by scripts/test"]
 fn promtool_has_no_objection_to_our_text() {
     let written = Written::new();
     let mut promtool = process::command("promtool");

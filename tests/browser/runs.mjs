@@ -33,34 +33,7 @@ message = []
 pass = ["count(messages.echoed) > 0", "p99(latency.echo) < 5s", "count(connections.lost) == 0"]
 `;
 
-const PROMISES = `
-name = "promises"
-description = "Some are mute, and the path freezes."
-[target]
-url = "embedded"
-heartbeat = { interval = "400ms", timeout = "400ms" }
-[load]
-duration = "4s"
-[path]
-freeze = { after = "1500ms", for = "100ms" }
-[[message]]
-name = "echo"
-rate = "20/s"
-[[cohort]]
-name = "healthy"
-connections = 10
-contract = { closed = 0 }
-[[cohort]]
-name = "mute"
-connections = 20
-message = []
-fault = { kind = "no_pong" }
-[cohort.contract]
-from = "ping"
-closed_between = ["1ms", "20ms"]
-[gates]
-pass = ["count(messages.echoed) > 0", "count(connections.failed) > 7"]
-`;
+const promises = await readFile(resolve(root, 'tests/common/eventful.toml'), 'utf8');
 
 const hostile = url => `
 name = "hostile"
@@ -108,7 +81,7 @@ export const all = async () => {
   // Where the machine is busy, a run may be in doubt (4): its page is one as well.
   const runs = await Promise.all([
     run('healthy', HEALTHY, [0, 4]),
-    run('promises', PROMISES, [3, 4]),
+    run('promises', promises, [3, 4]),
     run('hostile', hostile(server.url), [3, 4]),
   ]);
   server.end();

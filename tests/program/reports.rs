@@ -228,35 +228,7 @@ fn timeline_adds_up(ended: &Ended, report: &Report) {
     }
 }
 
-/// Healthy clients, some that answer no ping and are closed for it, a path that freezes, and a gate that fails.
-const EVENTFUL: &str = r#"
-name = "eventful"
-description = "Much happens."
-[target]
-url = "embedded"
-heartbeat = { interval = "400ms", timeout = "400ms" }
-[load]
-duration = "3s"
-[path]
-freeze = { after = "1500ms", for = "100ms" }
-[[message]]
-name = "echo"
-rate = "20/s"
-[[cohort]]
-name = "healthy"
-connections = 6
-contract = { closed = 0 }
-[[cohort]]
-name = "mute"
-connections = 3
-message = []
-fault = { kind = "no_pong" }
-[cohort.contract]
-from = "ping"
-closed_between = ["1ms", "20ms"]
-[gates]
-pass = ["count(messages.echoed) > 0", "count(connections.failed) > 7"]
-"#;
+const EVENTFUL: &str = include_str!("../common/eventful.toml");
 
 /// `run.json` holds all of a run: read back, it gives what was printed and each of the other files.
 #[test]
