@@ -4,6 +4,7 @@
 mod captions;
 mod course;
 mod figures;
+mod frame;
 mod judged;
 mod room;
 mod tables;
@@ -14,15 +15,15 @@ use askama::Template;
 
 use self::course::Course;
 use self::figures::{Figure, OverTime, Spark};
+pub(crate) use self::frame::Frame;
 use self::judged::{GateRow, Promised};
 use self::room::{Room, most};
 use self::tables::{Ending, EndsRow, TimesRow};
 use super::headline::Headline;
-use super::picture::{Json, SAVE, SCRIPT, STYLE, Svg};
+use super::picture::{Json, SAVE, SCRIPT, Svg};
 use super::run::{Run, copy};
-use super::words::{began, sentence, span, symbol, word};
+use super::words::{began, sentence, span};
 use crate::units::{counted, cut, human_count, human_ns, visible};
-use crate::verdict::Exit;
 
 /// The longest text that is no table: a doubt, a description, what the command line changed. In characters.
 const LONGEST: usize = 600;
@@ -37,14 +38,10 @@ impl askama::filters::HtmlSafe for Json {}
 #[derive(Template)]
 #[template(path = "page.html", config = "src/report/html/askama.toml")]
 struct Page<'a> {
+    frame: Frame,
     run: &'a Run,
-    style: &'static str,
     script: &'static str,
     save: &'static str,
-    /// The class of the verdict's colour.
-    class: &'static str,
-    symbol: &'static str,
-    word: &'static str,
     sentence: String,
     name: String,
     description: String,
@@ -174,17 +171,10 @@ impl<'a> Page<'a> {
         let (ends, more_ends, end_bars) = tables::ends(run, room);
         let (endings, more_endings) = tables::endings(run);
         Self {
+            frame: Frame::of(exit, &run.tool.version, visible(&run.scenario.name)),
             run,
-            style: STYLE,
             script: SCRIPT,
             save: SAVE,
-            class: match exit {
-                Exit::Passed => "good",
-                Exit::Untrusted | Exit::Interrupted => "doubt",
-                Exit::Unexpected | Exit::Failed | Exit::Invalid => "bad",
-            },
-            symbol: symbol(exit),
-            word: word(exit),
             sentence: visible(&sentence(run, exit)),
             name: visible(&run.scenario.name),
             description: shown(&run.scenario.description),

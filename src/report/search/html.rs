@@ -5,20 +5,16 @@ use std::io::{self, Write};
 use askama::Template;
 
 use super::{ProbeRecord, Search};
-use crate::report::picture::{Colour, Limit, Load, LoadLine, Probe, STYLE, Svg, Unit};
-use crate::report::words::{symbol, word};
+use crate::report::html::Frame;
+use crate::report::picture::{Colour, Limit, Load, LoadLine, Probe, Svg, Unit};
 use crate::units::{counted, human_count, human_ns, visible};
-use crate::verdict::Exit;
 
 /// The page.
 #[derive(Template)]
 #[template(path = "search.html", config = "src/report/html/askama.toml")]
 struct Page<'a> {
+    frame: Frame,
     search: &'a Search,
-    style: &'static str,
-    class: &'static str,
-    symbol: &'static str,
-    word: &'static str,
     scenario: String,
     target: String,
     result: String,
@@ -53,17 +49,11 @@ struct Row {
 /// # Errors
 /// When writing to `out` fails.
 pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
-    let exit = search.exit();
+    let scenario = visible(&search.scenario);
+    let title = format!("search of {scenario}");
     let page = Page {
-        style: STYLE,
-        class: match exit {
-            Exit::Passed => "good",
-            Exit::Untrusted | Exit::Interrupted => "doubt",
-            Exit::Unexpected | Exit::Failed | Exit::Invalid => "bad",
-        },
-        symbol: symbol(exit),
-        word: word(exit),
-        scenario: visible(&search.scenario),
+        frame: Frame::of(search.exit(), &search.version, title),
+        scenario,
         target: visible(&search.target),
         result: search.result(),
         asked: search.at_least.map_or_else(String::new, |least| {
