@@ -1,6 +1,6 @@
 """The pieces of work, in no client's words: what is done, who can do it, and what is asked of wsbench."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Dict, Optional, Tuple
 
 OURS = ("floor", "wsbench")
@@ -46,6 +46,16 @@ class Case:
     def needs_more_rounds(self):
         """Whether a ratio is asked for: neighbours of a shared machine change one by more than the goal leaves."""
         return any(not goal.unit for goal in self.goals.values())
+
+    @property
+    def asks_for_memory(self):
+        """Whether the memory of each connection is measured."""
+        return "bytes_per_connection" in self.goals
+
+    @property
+    def quarter(self):
+        """The same with a quarter of the connections. What more of them take is theirs; the rest a run takes anyway."""
+        return replace(self, connections=self.connections // 4)
 
     @property
     def offered(self):

@@ -86,8 +86,9 @@ class Wsbench(Client):
         # The check of a certificate is done once in a run, so nothing is saved by leaving it out.
         scheme, trust = ("wss", ["--insecure"]) if case.tls else ("ws", [])
         command = [self.program, "run", scenario, "--url", f"{scheme}://127.0.0.1:{port}/", *trust]
-        if case.counted == "echoes":
+        if case.counted == "echoes" or case.asks_for_memory:
             command += ["--connections", str(case.connections)]
+        if case.counted == "echoes":
             command += ["--rate", f"{case.rate}/s"] if case.rate else []
         command += ["--duration", f"{seconds + MARGIN}s", "--workers", str(self.workers)]
         return [*command, "--out", str(out / "report"), "--quiet"]

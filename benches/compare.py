@@ -19,7 +19,7 @@ import cases
 import clients
 import page
 import table
-from outside import Servers, measure, pinned
+from outside import Servers, bytes_per_connection, measure, pinned
 from soak import SETTLED, soak
 
 COMMAND = "scripts/bench"
@@ -118,14 +118,21 @@ class Work:
         """Does it, and returns all that was seen."""
         long = self.case.name == "soak"
         seconds = args.minutes * 60 if long else args.seconds
-        out, log = OUT / self.name, OUT / f"{self.name}.log"
+        seen = self.once(self.case, self.name, server, seconds, soak if long else measure)
+        if self.case.asks_for_memory:
+            fewer = self.once(self.case.quarter, f"{self.name}-quarter", server, seconds, measure)
+            seen["bytes_per_connection"] = bytes_per_connection(fewer, seen)
+        return {"case": self.case.name, "client": self.client.name, "round": self.number, **seen}
+
+    def once(self, case, name, server, seconds, measured_by):
+        """Runs the client on one case."""
+        out, log = OUT / name, OUT / f"{name}.log"
         out.mkdir()
-        command = pinned(self.cores, self.client.command(self.case, self.client.port(server.port), seconds, out))
+        command = pinned(self.cores, self.client.command(case, self.client.port(server.port), seconds, out))
         if self.number == 1:
             show(command)
-        seen = (soak if long else measure)(self.case, self.client, server, command, seconds, log)
-        own = self.client.own_view(log, out)
-        return {"case": self.case.name, "client": self.client.name, "round": self.number, **seen, **own}
+        seen = measured_by(case, self.client, server, command, seconds, log)
+        return {**seen, **self.client.own_view(log, out)}
 
 
 def roll_call(chosen, wanted):

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+MOST = 40_000  # connections that are asked of it at once
 STARTS = 10  # seconds that it may take until it listens
 CONFIGURATION = """
 global
@@ -40,11 +42,11 @@ _running = {}
 
 
 class Front:
-    """One in front of a port, for so many connections at `most`. It is ended with this process."""
+    """One in front of a port, for as many connections as this machine lets it hold. It is ended with this process."""
 
-    def __init__(self, behind, most=40_000):
+    def __init__(self, behind):
         self.http1, self.http2 = free_ports(2)
-        text = CONFIGURATION.format(most=most, http1=self.http1, http2=self.http2, behind=behind)
+        text = CONFIGURATION.format(most=allowed(), http1=self.http1, http2=self.http2, behind=behind)
         self.folder = tempfile.TemporaryDirectory()
         file = Path(self.folder.name) / "haproxy.cfg"
         file.write_text(text)
@@ -68,6 +70,12 @@ def before(port):
     if port not in _running:
         _running[port] = Front(port)
     return _running[port]
+
+
+def allowed():
+    """How many connections it may hold: each has a descriptor on both sides, and some are for haproxy itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if hard == resource.RLIM_INFINITY else min(MOST, (hard - 200) // 2)
 
 
 def free_ports(count):

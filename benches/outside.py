@@ -72,7 +72,6 @@ def measure(case, client, server, command, seconds, log):
     before = server.settled_counts()
     with started(client, command, log) as process:
         wait(process, lambda: server.counts()["opened"] > before["opened"], "the first connection")
-        first = sample(server, process.pid)
         wait(process, lambda: is_steady(case, before, server.counts()), "the steady state")
         time.sleep(SETTLE)
         start = sample(server, process.pid)
@@ -85,9 +84,9 @@ def measure(case, client, server, command, seconds, log):
     return {
         "command": command,
         "exit_code": code,
-        "samples": [first, start, end],
+        "samples": [start, end],
         "server": {count: after[count] - before[count] for count in after},
-        **costs(case, first, start, end),
+        **costs(case, start, end),
     }
 
 
@@ -119,21 +118,24 @@ def is_steady(case, before, now):
     return opened >= case.connections and now[case.counted] > before[case.counted]
 
 
-def costs(case, first, start, end):
+def costs(case, start, end):
     """What the samples say."""
     seconds = end["at"] - start["at"]
     count = end[case.counted] - start[case.counted]
     cpu = processes.cpu_between(start["cpu_s"], end["cpu_s"])
-    grown = is_open(end) - is_open(first)
-    enough = case.connections > 0 and grown >= case.connections * 0.9
     return {
         "per_second": count / seconds,
         "cpu_us": cpu * 1e6 / count if count else None,
         "load": cpu / seconds,
         "server_load": (end["server_cpu_s"] - start["server_cpu_s"]) / seconds,
         "rss": end["rss"],
-        "bytes_per_connection": (end["rss"] - first["rss"]) / grown if enough else None,
+        "open": is_open(end),
     }
+
+
+def bytes_per_connection(fewer, more):
+    """How much a client grows with each connection, by two runs of it with so many open."""
+    return (more["rss"] - fewer["rss"]) / (more["open"] - fewer["open"])
 
 
 def is_open(counts):

@@ -66,7 +66,7 @@ def lateness_rows(case, runs):
 
 
 def memory_rows(case, runs):
-    if case.counted != "pings":
+    if not case.asks_for_memory:
         return
     for client in measured(case, runs, "bytes_per_connection"):
         sizes = [size / KIB for size in values(case, runs, client, "bytes_per_connection")]

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import cases
 import clients
 import compare
+import outside
 import page
 import processes
 import soak
@@ -62,6 +63,21 @@ class Tables(unittest.TestCase):
     def test_memory_is_compared_from_the_second_minute_on(self):
         seen = [(second, 10 if second < 60 else 100 + second // 120) for second in range(180)]
         self.assertEqual(soak.settled(seen), {"rss_settled": 100, "rss_last": 101, "rss_highest": 101})
+
+
+class Memory(unittest.TestCase):
+    def test_what_a_run_takes_anyway_is_not_that_of_its_connections(self):
+        fewer, more = ({"rss": 7_000_000 + 2_000 * count, "open": count} for count in (100, 400))
+        self.assertEqual(outside.bytes_per_connection(fewer, more), 2_000)
+
+    def test_where_memory_is_asked_for_most_of_the_connections_are_left_away_once(self):
+        asked = [case for case in cases.ALL if case.asks_for_memory]
+        self.assertTrue(asked)
+        for case in asked:
+            for client in (client for name, client in clients.all_of("wsbench").items() if name in case.clients):
+                told = [client.command(one, 80, 5, Path("out")) for one in (case, case.quarter)]
+                counts = [int(command[command.index("--connections") + 1]) for command in told]
+                self.assertEqual(counts, [case.connections, case.connections // 4])
 
 
 class Pages(unittest.TestCase):
