@@ -42,7 +42,7 @@ class Bench:
         try:
             port = json.loads(server.stdout.readline())["port"]
             if front:
-                proxy = Front(port, most=1000)
+                proxy = Front(port)
                 port = getattr(proxy, front)
             command = [str(self.build / "wsbench"), "run", str(folder / "scenario.toml")]
             command += ["--url", f"{scheme}://127.0.0.1:{port}/", "--out", str(folder), "--quiet", *client]
