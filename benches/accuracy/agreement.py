@@ -75,10 +75,10 @@ def run(bench, quick):
 
     rows = paired("messages, idle", idle)
     rows += paired(f"messages, {most * HALF:,.0f}/s of {most:,.0f}/s, CPU {half.cpu():.0f} %", half)
-    rows += alike("pings", "heartbeat.rtt", "ping", idle)
+    rows += alike("pings", "heartbeat.rtt", kept("ping", idle), idle)
     waits = [pair.in_user_space() for pair in pairs_of(cycle)[1]]
-    rows += alike("handshakes, request to 101", "handshake.upgrade", "handshake", cycle, waits)
-    rows += alike("closes, Close to end of TCP", "close.duration", "close", cycle, waits)
+    rows += alike("handshakes, request to 101", "handshake.upgrade", kept("handshake", cycle), cycle, waits)
+    rows += alike("closes, Close to end of TCP", "close.duration", kept("close", cycle), cycle, waits)
     rows += percentiles("idle", idle) + percentiles("half", half)
     return rows
 
@@ -175,20 +175,25 @@ def stamps(pair):
     return [(pair.connection, "client", pair.arrived), (pair.connection, "server", pair.reached)]
 
 
-def alike(what, metric, kind, run, waits=(0.0,)):
-    """A distribution of the client's beside that of the observer's share. Where the client has no stamp of the kernel's,
-    `waits` are what its messages waited for it meanwhile, which is shown apart."""
-    kept = [span(row, "received_ns", "answered_ns") for row in run.log() if row["kind"] == kind]
+def kept(kind, run):
+    """How long the observer had each of a kind, in µs."""
+    return [span(row, "received_ns", "answered_ns") for row in run.log() if row["kind"] == kind]
+
+
+def alike(what, metric, theirs, run, waits=(0.0,)):
+    """A distribution of the client's beside what the observer knows of the same times, in µs. Where the client has no stamp of the
+    kernel's, `waits` are what its messages waited for it meanwhile, which is the machine's doing and shown apart."""
     ours = run.times(metric)
-    mean = ours["mean"] - fmean(kept) - fmean(waits)
-    theirs, waited = quantiles(kept, 0.5, 0.99), quantiles(waits, 0.5)[0]
-    p50, p99 = ours["p50"] - theirs[0] - waited, ours["p99"] - theirs[1] - waited
-    apart = f"{number(fmean(waits))} and {number(waited)} µs"
-    rows = [told(f"{what}: the wait for the program, taken off, mean and p50", apart)] if any(waits) else []
+    mean = ours["mean"] - fmean(theirs) - fmean(waits)
+    waited = quantiles(waits, 0.5, 0.99)
+    seen = zip(("p50", "p99"), quantiles(theirs, 0.5, 0.99), waited)
+    p50, p99 = (ours[name] - time - wait for name, time, wait in seen)
+    apart = f"{number(fmean(waits))}, {number(waited[0])} and {number(waited[1])} µs"
+    rows = [told(f"{what}: the wait for the program, taken off, mean, p50 and p99", apart)] if any(waits) else []
     return rows + [
-        Row(f"{what}: seen by both", f"{len(kept):,}", f"{ours['count']:,}", 0 < ours["count"] == len(kept)),
+        Row(f"{what}: seen by both", f"{len(theirs):,}", f"{ours['count']:,}", 0 < ours["count"] == len(theirs)),
         Row(
-            f"{what}: the client's mean less the server's",
+            f"{what}: the client's mean less the observer's",
             f"0 to {P50_US} µs",
             f"{number(mean)} µs",
             0 <= mean <= P50_US,

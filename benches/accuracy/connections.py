@@ -1,7 +1,7 @@
 """The same, where a connection is more than TCP: what is under the messages must not show in their times and counts."""
 
 import front
-from agreement import HEARTBEAT, LATE_MS, MESSAGES, alike, paired, way
+from agreement import HEARTBEAT, LATE_MS, MESSAGES, alike, kept, paired, way
 from table import Row, number
 
 CONNECTIONS, STREAMS = 20, 10
@@ -27,7 +27,7 @@ def scenario(seconds, target="", message=""):
 
 def under_tls(bench, seconds):
     tls = bench.run("tls", scenario(seconds), LATE, ONE, tls=True)
-    return paired("messages under TLS", tls) + alike("pings under TLS", "heartbeat.rtt", "ping", tls)
+    return paired("messages under TLS", tls) + alike("pings under TLS", "heartbeat.rtt", kept("ping", tls), tls)
 
 
 def compressed(bench, seconds):

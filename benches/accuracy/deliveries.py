@@ -5,10 +5,8 @@ A delivery has no row of its own in the client, so latencies are compared as dis
 observer's is made of three times of one side each: how late the message was sent, by the client's row of it, and from
 the kernel's stamp of it to when it was handed to the kernel for this listener."""
 
-from statistics import fmean
-
-from agreement import P50_US, P99_US, quantiles, span
-from table import Row, number, told
+from agreement import alike, span
+from table import Row
 
 MEMBERS = 20
 SHARE = 0.01
@@ -88,22 +86,7 @@ def latencies(run):
         waits.append(span(row, "arrived_ns", "received_ns"))
     rows = [row for row in run.log() if row["kind"] == "delivery"]
     theirs = [late[row["connection"], row["sequence"]] + span(row, "received_ns", "answered_ns") for row in rows]
-    ours = run.times("delivery.latency")
-    mean = ours["mean"] - fmean(theirs)
-    p50, p99 = (ours[name] - time for name, time in zip(("p50", "p99"), quantiles(theirs, 0.5, 0.99)))
-    waited = [number(time) for time in quantiles(waits, 0.5, 0.99)]
-    what = f"deliveries to {MEMBERS}"
-    return [
-        Row(f"{what}: seen by both", f"{len(theirs):,}", f"{ours['count']:,}", 0 < ours["count"] == len(theirs)),
-        Row(f"{what}: the client's mean less the observer's", f"0 to {P50_US} µs", f"{number(mean)} µs", 0 <= mean <= P50_US),
-        Row(
-            f"{what}: p50 less p50, p99 less p99",
-            f"≤ {P50_US} and ≤ {P99_US} µs",
-            f"{number(p50)} and {number(p99)} µs",
-            p50 <= P50_US and p99 <= P99_US,
-        ),
-        told(f"{what}: of this from the kernel's stamp to the program, p50 and p99", f"{waited[0]} and {waited[1]} µs"),
-    ]
+    return alike(f"deliveries to {MEMBERS}", "delivery.latency", theirs, run, waits)
 
 
 def counts(run, listeners):
