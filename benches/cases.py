@@ -6,7 +6,7 @@ from typing import Dict, Optional, Tuple
 OURS = ("floor", "wsbench")
 WRITTEN = ("floor", "wsbench", "naive")
 FRONTED = ("wsbench-h1", "wsbench-h2-1", "wsbench-h2-100")  # through a proxy
-JUDGED = (*OURS, "wsbench-2", *FRONTED)  # of whom ratios are asked
+JUDGED = (*OURS, "wsbench-2", "wsbench-plain", *FRONTED)  # of whom ratios are asked
 PEERS = ("artillery", "locust", "tsung", "k6")
 
 
@@ -123,7 +123,7 @@ def heard(name, title, speakers, rate, circle, goals):
     )
 
 
-def idle(connections, rate, title, scenario, goals, name=None, tls=""):
+def idle(connections, rate, title, scenario, goals, name=None, tls="", clients=OURS):
     """Connections that are only kept, and pinged."""
     return Case(
         name=name or f"idle-{connections}",
@@ -131,6 +131,7 @@ def idle(connections, rate, title, scenario, goals, name=None, tls=""):
         unit="ping",
         counted="pings",
         scenario=scenario,
+        clients=clients,
         connections=connections,
         rate=rate,
         tls=tls,
@@ -171,9 +172,10 @@ ALL = [
     steady(
         100,
         100,
-        ("wsbench",),
+        ("wsbench-plain", "wsbench"),
+        {"cpu_us": Goal(1.1)},
         name="deflate",
-        title="100 connections, 100/s each, 1 KiB compressed before and restored",
+        title="100 connections, 100/s each, 1 KiB compressed before and restored, and plain at the same length on the wire",
         scenario="deflate",
     ),
     steady(9000, 1, OURS, {"cpu_us": Goal(1.25)}),
@@ -230,18 +232,28 @@ ALL = [
         name="wss-idle",
         tls="1.3",
     ),
+    idle(
+        5200,
+        0.5,
+        "5,200 connections, a ping every 2 s each, compression without context",
+        "deflate-idle",
+        # 1 KiB more than the plain one took when this was set (2.6).
+        {"bytes_per_connection": Goal(3.6, " KiB")},
+        name="deflate-idle",
+        clients=("wsbench-plain", "wsbench"),
+    ),
     secure("wss-open", "300 connections/s, opened and kept, TLS 1.3", 300, unit="opening", counted="opened", tls="1.3"),
     secure("wss-storm", "300 resumed connections/s, TLS 1.3", 230, unit="connection", counted="closed", tls="1.3"),
     secure("wss-storm-1.2", "300 resumed connections/s, TLS 1.2", 160, unit="connection", counted="closed", tls="1.2"),
     Case(
         name="wss-crowd",
-        title="5,000 connections, 0.1/s each with heartbeats, beside 300 full handshakes/s, TLS 1.3",
+        title="5,000 connections and 5,000 with compression, 0.1/s each with heartbeats, beside 300 full handshakes/s, TLS 1.3",
         unit="ping",
         counted="pings",
         scenario="wss-crowd",
         clients=("wsbench",),
-        connections=5000,
-        rate=0.5,
+        connections=10_000,
+        rate=0.25,
         tls="1.3",
         goals={"late_p99_us": Goal(3000, " µs")},
     ),

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import front
@@ -103,6 +104,17 @@ class Wsbench(Client):
             "own_bytes_per_connection": size[0]["max"] if size else None,
             "failures": sum(metric["count"] for metric in metrics if metric["name"] in FAILURES) + missing(metrics),
         }
+
+
+class Plain(Wsbench):
+    """wsbench without what the case is about: each such case has a scenario of the same size beside its own."""
+
+    def __init__(self, program):
+        super().__init__(program, 1)
+        self.name = "wsbench-plain"
+
+    def command(self, case, port, seconds, out):
+        return super().command(replace(case, scenario=f"{case.scenario}-plain"), port, seconds, out)
 
 
 class Fronted(Wsbench):
@@ -227,7 +239,7 @@ class Tcpkali(Peer):
 
 def all_of(wsbench):
     """Every client there may be, by name; `wsbench` is the program to measure."""
-    clients = [Floor(), Wsbench(wsbench, 1), Wsbench(wsbench, 2), Naive()]
+    clients = [Floor(), Wsbench(wsbench, 1), Wsbench(wsbench, 2), Plain(wsbench), Naive()]
     clients += [Fronted(wsbench), Fronted(wsbench, 1), Fronted(wsbench, 100)]
     clients += [Artillery(), Locust(), Tsung(), K6(), Tcpkali()]
     return {client.name: client for client in clients}
