@@ -1,6 +1,6 @@
 //! The copy of `run.json` inside of a page: gzip in base64, in an element of its own. Written and found again here.
 
-use std::io::{self, Read as _};
+use std::io::{self, BufWriter, Read as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -54,9 +54,11 @@ pub(super) enum Page {
 /// # Errors
 /// When the document cannot be written.
 pub(in crate::report) fn element(run: &Run) -> io::Result<Option<String>> {
-    let mut zipped = GzEncoder::new(Vec::new(), Compression::best());
-    document::write(run, &mut zipped)?;
-    let zipped = zipped.finish()?;
+    // The encoder clears 32 KiB for each write, and the document is written in small pieces.
+    let zipped = GzEncoder::new(Vec::new(), Compression::best());
+    let mut pieces = BufWriter::new(zipped);
+    document::write(run, &mut pieces)?;
+    let zipped = pieces.into_inner()?.finish()?;
     let fits = zipped.len() <= MAX_COPY / 4 * 3;
     Ok(fits.then(|| format!("{BEFORE}{}{AFTER}", BASE64.encode(zipped))))
 }
