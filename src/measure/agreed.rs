@@ -46,6 +46,12 @@ impl Agreed {
         self.0.is_empty()
     }
 
+    /// All values of all things, and how often each was agreed on.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, u64)> {
+        let values = self.0.values().flatten();
+        values.map(|(value, count)| (value.as_str(), *count))
+    }
+
     /// The values of one thing, and how often each was agreed on.
     pub fn values(&self, what: &str) -> impl Iterator<Item = (&str, u64)> {
         let values = self.0.get(what).into_iter().flatten();

@@ -186,15 +186,7 @@ impl Cells {
 
     /// Adds everything in `other`. Exact, in any order.
     pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.counters.iter_mut().zip(&other.counters) {
-            *mine += theirs;
-        }
-        for (mine, theirs) in self.causes.iter_mut().zip(&other.causes) {
-            *mine += theirs;
-        }
-        for (how, count) in &other.closes {
-            *self.closes.entry(*how).or_default() += count;
-        }
+        self.merge_counts(other);
         let mut answers = other.answers.iter().flatten();
         if self.answers.is_empty() && answers.any(|slot| filled(slot).is_some()) {
             self.make_answers();
@@ -203,6 +195,19 @@ impl Cells {
             if let Some(theirs) = filled(theirs) {
                 mine.get_or_insert_default().merge(theirs);
             }
+        }
+    }
+
+    /// Adds what `other` counted, and none of its times.
+    pub(super) fn merge_counts(&mut self, other: &Self) {
+        for (mine, theirs) in self.counters.iter_mut().zip(&other.counters) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.causes.iter_mut().zip(&other.causes) {
+            *mine += theirs;
+        }
+        for (how, count) in &other.closes {
+            *self.closes.entry(*how).or_default() += count;
         }
     }
 

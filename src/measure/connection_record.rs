@@ -134,6 +134,31 @@ impl ConnectionRecord {
     /// The most pings that are kept of one connection.
     pub const MAX_PINGS: usize = 32;
 
+    /// Whether all of its times are before this one, and it has no more pings than are kept.
+    pub(super) fn is_before(&self, latest: Timestamp) -> bool {
+        let each = [
+            Some(self.opened_ns),
+            self.ready_ns,
+            self.lost_before_ns,
+            self.fault_ns,
+            self.fault_end_ns,
+            self.unanswered_ping_ns,
+            self.last_sent_ns,
+            self.first_answer_ns,
+            self.dead_ns,
+            self.close_sent_ns,
+            self.close_received_ns,
+            self.tcp_end_ns,
+            self.probe.map(|(at, _)| at),
+            self.level_ns.map(|level| Timestamp::ORIGIN + level),
+            Some(self.ended_ns),
+        ];
+        let lists = [&self.pings_ns, &self.resumed_ns];
+        let listed = lists.into_iter().flatten();
+        lists.iter().all(|list| list.len() <= Self::MAX_PINGS)
+            && (each.iter().flatten().chain(listed)).all(|time| *time < latest)
+    }
+
     /// When the server decided to end it: the time of its Close frame, or of the end of TCP if no Close frame came
     /// first.
     pub fn decided_ns(&self) -> Option<Timestamp> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 mod encoding;
+mod packed;
 
 pub use encoding::{Encoded, HistogramError};
 
@@ -214,7 +215,9 @@ impl Histogram {
         let bucket = |ns: u64| RULER.highest_equivalent(ns.min(CEILING_NS));
         let fits = bucket(min) == bucket(self.min) && bucket(max) == bucket(self.max);
         let is_ordered = min <= max && clipped <= self.count();
-        (fits && is_ordered).then_some(Self {
+        let count = u128::from(self.count());
+        let between = count * u128::from(min)..=count * u128::from(max);
+        (fits && is_ordered && between.contains(&sum)).then_some(Self {
             sum,
             min,
             max,

@@ -2,6 +2,7 @@
 //! Pure: uses no socket, no clock and no scenario.
 
 mod agreed;
+mod bytes;
 mod cells;
 mod cohort_rows;
 mod collector;
@@ -22,6 +23,7 @@ mod trace;
 mod wire;
 
 pub use agreed::Agreed;
+pub use bytes::Bytes;
 pub use cells::Cells;
 pub use collector::Collector;
 pub use connection_record::{ConnectionRecord, EndedBy, TcpEnding};

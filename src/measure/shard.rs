@@ -188,6 +188,20 @@ pub struct Ending {
     pub tls: Option<String>,
 }
 
+impl Ending {
+    /// Whether all of its times are before this one.
+    pub(super) fn is_before(&self, latest: Timestamp) -> bool {
+        let times = [
+            self.opened_ns,
+            self.ended_ns,
+            self.last_received_ns,
+            self.last_ping_ns,
+            self.last_pong_ns,
+        ];
+        times.into_iter().flatten().all(|time| time < latest)
+    }
+}
+
 impl OfCohort for Ending {
     fn cohort(&self) -> Option<usize> {
         Some(self.cohort)
@@ -419,6 +433,18 @@ impl Shard {
         self.more_endings += other.more_endings;
         let room = Self::MAX_UNEXPECTED.saturating_sub(self.unexpected.len());
         (self.unexpected).extend(other.unexpected.iter().take(room).cloned());
+    }
+
+    /// Applies `change` to each text that a server may have written, to mask what must not be shown.
+    pub fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
+        for ending in &mut self.endings {
+            change(&mut ending.detail);
+            change(&mut ending.close_reason);
+        }
+        self.unexpected.iter_mut().for_each(&mut change);
+        for record in &mut self.records {
+            change(&mut record.close_reason);
+        }
     }
 
     /// Prepares for the next interval; keeps the states and the memory.

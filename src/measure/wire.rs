@@ -1,5 +1,6 @@
-//! A shard in the form that travels between machines: names from the catalogue, because indices are valid only
-//! locally.
+//! A shard in the form that travels between processes: MessagePack with names from the catalogue, because indices are
+//! valid only locally. Nothing that is read is believed: what is no shard of this plan, contradicts itself, or could make
+//! a sum overflow is refused.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +17,14 @@ use super::named::{NamedRows, UnknownCohort};
 use super::shard::{Ending, Layout, Open, Shard, Window};
 use super::stops::Stops;
 use crate::metric::Timed;
-use crate::units::counted;
+use crate::units::{Timestamp, counted};
 
 /// The version of the format of an encoded shard.
-const VERSION: u32 = 2;
-/// The longest encoded shard in bytes; longer ones are refused.
-const MAX_BYTES: usize = 256 << 20;
+const VERSION: u32 = 3;
+/// The highest count of anything in one interval: so high that the sums of any run fit.
+const MOST: u64 = 1 << 40;
+/// The latest time in a row: two of them can be added.
+const LATEST: Timestamp = Timestamp::from_nanos(1 << 62);
 
 /// An encoded shard that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -29,15 +32,18 @@ pub enum WireError {
     /// It is longer than a shard can be.
     #[error("read a shard of {0} bytes, more than one may have")]
     TooLong(usize),
-    /// It is not JSON, or does not have the format of a shard.
+    /// It is not MessagePack, or does not have the format of a shard.
     #[error("read a shard: {0}")]
-    Format(#[from] serde_json::Error),
+    Format(#[from] rmp_serde::decode::Error),
     /// Written by another version.
     #[error("read a shard of version {0}, which is not {VERSION}")]
     Version(u32),
     /// It belongs to another plan: it has a cohort, window or metric that this plan does not have.
     #[error("read a shard of another plan: it has {0}, which this one has not")]
     Unknown(String),
+    /// It has a number that no second can have.
+    #[error("read a shard with {0}, which no second can have")]
+    Impossible(String),
     /// It has more rows of one kind than a shard may hold.
     #[error("read a shard with {}, more than one may have", counted(*.0 as u64, "row"))]
     TooMany(usize),
@@ -89,7 +95,7 @@ impl Numbers {
     fn add_to(&self, cells: &mut Cells, slots: &[Timed]) -> Result<(), WireError> {
         let mut unknown = None;
         for (name, count) in &self.counts {
-            if !cells.add_named(name, *count) {
+            if !cells.add_named(name, possible(name, *count)?) {
                 unknown = Some(name);
             }
         }
@@ -105,9 +111,29 @@ impl Numbers {
     }
 }
 
+/// Returns a count that one second can have.
+fn possible(name: &str, count: u64) -> Result<u64, WireError> {
+    match count <= MOST {
+        true => Ok(count),
+        false => Err(WireError::Impossible(format!("{count} of `{name}`"))),
+    }
+}
+
+/// The first rows that a shard may hold, and how many more there are.
+fn first<T>(rows: &[T], most: usize) -> (&[T], u64) {
+    let kept = &rows[..rows.len().min(most)];
+    (kept, (rows.len() - kept.len()) as u64)
+}
+
 impl Shard {
-    /// Encodes the shard for another process with the same plan. Leaves out single messages ([`Shard::echoes`]): they
-    /// stay in the process that recorded them.
+    /// The longest encoded shard in bytes; longer ones are refused.
+    pub const MAX_BYTES: usize = 64 << 20;
+    /// The number of intervals that a run may have, about 48 days.
+    pub const MAX_INTERVALS: u64 = 1 << 22;
+
+    /// Encodes the shard for another process with the same plan; of the merged shards of several workers, as many rows
+    /// as one may hold, and how many more there are. Leaves out single messages ([`Shard::echoes`]): they stay in the
+    /// process that recorded them.
     pub fn encode(&self, layout: &Layout) -> Vec<u8> {
         let Self {
             interval,
@@ -129,6 +155,8 @@ impl Shard {
         } = self;
         let names = layout.names();
         let named = layout.cohorts.iter().zip(cohorts);
+        let (endings, other_endings) = first(endings, Self::MAX_ENDINGS);
+        let (records, other_records) = first(records, Self::MAX_RECORDS);
         let wire = ShardOnWire {
             version: VERSION,
             interval: *interval,
@@ -152,13 +180,42 @@ impl Shard {
             fallbacks: fallbacks.clone(),
             agreed: agreed.clone(),
             endings: NamedRows::of(endings, &names),
-            more_endings: *more_endings,
+            more_endings: more_endings + other_endings,
             unexpected: unexpected.clone(),
             records: NamedRows::of(records, &names),
-            more_records: *more_records,
+            more_records: more_records + other_records,
             deliveries: DeliveriesOnWire::of(deliveries, layout),
         };
-        serde_json::to_vec(&wire).expect("numbers, names and strings are JSON")
+        let mut bytes = Vec::new();
+        // Addresses are texts within rows, whose form is known only while they are read.
+        let mut out = rmp_serde::Serializer::new(&mut bytes)
+            .with_struct_map()
+            .with_human_readable();
+        wire.serialize(&mut out)
+            .expect("writing to a vector does not fail");
+        bytes
+    }
+
+    /// All that was counted and timed, added up. While that stays within bounds, so does each sum of a part of it.
+    pub fn weight(&self, layout: &Layout) -> u64 {
+        let cohorts = layout.cohorts.iter().zip(&self.cohorts);
+        let cells = cohorts.flat_map(|((_, slots), cohort)| {
+            let windows = cohort.windows().map(|(_, cells)| cells);
+            let all = std::iter::once(&cohort.whole).chain(windows);
+            all.map(move |cells| (cells, slots))
+        });
+        let of_cells = cells.map(|(cells, slots)| {
+            let counts = cells.counts().map(|(_, count)| count);
+            let times = cells.times(slots).map(|(_, times)| times.count());
+            counts.chain(times).fold(0, u64::saturating_add)
+        });
+        let own = [&self.loop_lag, &self.early_lag, &self.look_ups].map(Histogram::count);
+        let rest = [self.more_endings, self.more_records, self.stops.more];
+        let rest = own.into_iter().chain(rest);
+        let dials = self.fallbacks.iter().map(|(_, fallback)| fallback.count);
+        let agreed = self.agreed.all().map(|(_, count)| count);
+        let all = of_cells.chain(rest).chain(dials).chain(agreed);
+        all.fold(0, u64::saturating_add)
     }
 
     /// Decodes a shard with this layout that [`Self::encode`] wrote. Exact: merging it gives the same result as the
@@ -167,12 +224,16 @@ impl Shard {
     /// # Errors
     /// If it is no shard, has another version or plan, or holds more than a shard may.
     pub fn decode(bytes: &[u8], layout: &Layout) -> Result<Self, WireError> {
-        if bytes.len() > MAX_BYTES {
+        if bytes.len() > Self::MAX_BYTES {
             return Err(WireError::TooLong(bytes.len()));
         }
-        let wire: ShardOnWire<'_> = serde_json::from_slice(bytes)?;
+        let mut from = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
+        let wire = ShardOnWire::deserialize(&mut from)?;
         if wire.version != VERSION {
             return Err(WireError::Version(wire.version));
+        }
+        if wire.interval >= Self::MAX_INTERVALS {
+            return Err(WireError::Impossible(format!("interval {}", wire.interval)));
         }
         let names = layout.names();
         let unknown = |cohort: UnknownCohort| WireError::Unknown(cohort.to_string());
@@ -186,6 +247,21 @@ impl Shard {
             if rows > most {
                 return Err(WireError::TooMany(rows));
             }
+        }
+        let are_possible = endings.iter().all(|row| row.is_before(LATEST))
+            && records.iter().all(|row| row.is_before(LATEST))
+            && (wire.stops.rows.iter()).all(|stop| stop.from <= stop.to && stop.to < LATEST);
+        if !are_possible {
+            return Err(WireError::Impossible("a time after all times".to_owned()));
+        }
+        possible("endings", wire.more_endings)?;
+        possible("records", wire.more_records)?;
+        possible("stops", wire.stops.more)?;
+        for (address, fallback) in wire.fallbacks.iter() {
+            possible(address, fallback.count)?;
+        }
+        for (value, count) in wire.agreed.all() {
+            possible(value, count)?;
         }
         let mut shard = Self {
             interval: wire.interval,
@@ -208,6 +284,16 @@ impl Shard {
             let index = of_name.ok_or_else(|| WireError::Unknown(format!("cohort `{name}`")))?;
             let slots = &layout.cohorts[index].1;
             let all = &mut shard.cohorts[index];
+            let Open {
+                connecting,
+                open,
+                ready,
+                closing,
+                dead,
+            } = cohort.open;
+            for count in [connecting, open, ready, closing, dead] {
+                possible("connections", count)?;
+            }
             all.open = cohort.open;
             cohort.whole.add_to(&mut all.whole, slots)?;
             for (number, numbers) in &cohort.windows {
@@ -231,7 +317,7 @@ mod tests {
     use super::super::timeline::Phase;
     use super::*;
     use crate::metric::{Cause, Counter, Side};
-    use crate::units::{Nanos, Timestamp};
+    use crate::units::Nanos;
     use proptest::prelude::*;
     use std::net::Ipv6Addr;
 
@@ -248,7 +334,7 @@ mod tests {
             cause: Cause::PeerFrozen,
             detail: String::new(),
             last_received_ns: None,
-            last_ping_ns: Some(Timestamp::from_nanos(u64::MAX)),
+            last_ping_ns: Some(Timestamp::from_nanos(u64::MAX >> 3)),
             last_pong_ns: None,
             pings_missed: 2,
             tcp: Some(TcpView {
@@ -341,7 +427,7 @@ mod tests {
     #[test]
     fn what_is_empty_takes_no_room() {
         let bytes = Shard::new(&layout()).encode(&layout());
-        assert!(bytes.len() < 1_000, "{}", String::from_utf8_lossy(&bytes));
+        assert!(bytes.len() < 700, "{} bytes", bytes.len());
     }
 
     #[test]
@@ -373,13 +459,53 @@ mod tests {
         other.cohorts[0].1.pop();
         assert!(refused(&other).contains("`service.m1`"));
 
-        let text = String::from_utf8(bytes).expect("it is JSON");
-        let newer = text.replace("\"version\":2", "\"version\":3");
-        let error = Shard::decode(newer.as_bytes(), &layout());
-        assert!(matches!(error, Err(WireError::Version(3))));
-        let odd = text.replace("bytes.sent", "bytes.eaten");
-        let error = Shard::decode(odd.as_bytes(), &layout());
+        let newer = changed(&bytes, b"version\x03", b"version\x04");
+        let error = Shard::decode(&newer, &layout());
+        assert!(matches!(error, Err(WireError::Version(4))));
+        let odd = changed(&bytes, b"bytes.sent", b"bytes.sunk");
+        let error = Shard::decode(&odd, &layout());
         assert!(matches!(error, Err(WireError::Unknown(_))));
+    }
+
+    /// The same bytes but for some, of which there is one.
+    fn changed(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+        let at = bytes.windows(from.len()).position(|part| part == from);
+        let at = at.unwrap_or_else(|| panic!("no {from:?} in {bytes:?}"));
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    }
+
+    #[test]
+    fn what_no_second_can_have_is_refused() {
+        let refused = |change: &dyn Fn(&mut Shard)| {
+            let mut shard = shard_of(1, &[const { Vec::new() }; 4]);
+            change(&mut shard);
+            match Shard::decode(&shard.encode(&layout()), &layout()) {
+                Ok(_) => panic!("it was read"),
+                Err(error) => error.to_string(),
+            }
+        };
+        let error = refused(&|shard| shard.interval = u64::MAX);
+        assert!(error.contains("interval"), "{error}");
+        let error = refused(&|shard| shard.cohorts[1].whole.add(Counter::BytesSent, u64::MAX));
+        assert!(error.contains("`bytes.sent`"), "{error}");
+        let error = refused(&|shard| shard.more_endings = u64::MAX);
+        assert!(error.contains("`endings`"), "{error}");
+        let error = refused(&|shard| shard.cohorts[0].open.open = u64::MAX);
+        assert!(error.contains("`connections`"), "{error}");
+        let error = refused(&|shard| shard.endings[0].ended_ns = Some(Timestamp::NEVER));
+        assert!(error.contains("time"), "{error}");
+    }
+
+    #[test]
+    fn of_more_rows_than_a_shard_may_hold_the_first_travel() {
+        let mut shard = Shard::new(&layout());
+        for connection in 0..Shard::MAX_ENDINGS as u32 + 7 {
+            shard.ending(ending(connection), usize::MAX);
+        }
+        shard.more_endings = 2;
+        let again = Shard::decode(&shard.encode(&layout()), &layout()).expect("it fits");
+        assert_eq!(again.endings, shard.endings[..Shard::MAX_ENDINGS]);
+        assert_eq!(again.more_endings, 9);
     }
 
     #[test]
@@ -387,11 +513,9 @@ mod tests {
         let mut shard = Shard::new(&layout());
         shard.loop_lag.record(5);
         let bytes = shard.encode(&layout());
-        let text = String::from_utf8(bytes).expect("it is JSON");
-        for (from, to) in [("\"count\":1", "\"count\":2"), ("\"min\":5", "\"min\":6")] {
-            assert!(text.contains(from), "{text}");
-            let wrong = text.replace(from, to);
-            assert!(Shard::decode(wrong.as_bytes(), &layout()).is_err());
+        for (from, to) in [("count\x01", "count\x02"), ("min\x05", "min\x06")] {
+            let (from, to) = (from.as_bytes(), to.as_bytes());
+            assert!(Shard::decode(&changed(&bytes, from, to), &layout()).is_err());
         }
     }
 }

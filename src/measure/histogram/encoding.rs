@@ -2,11 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hdrhistogram::serialization::{Deserializer as Reader, Serializer as _, V2DeflateSerializer};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{Buckets, CEILING_NS, Histogram, filled};
+use super::Histogram;
 
 /// A stored histogram that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -23,14 +21,9 @@ pub enum HistogramError {
 }
 
 impl Histogram {
-    /// Encodes the buckets as a V2-deflate HdrHistogram, in base64. Equal histograms give equal texts: buckets that
-    /// once held longer times are not encoded with the reach that they had then.
+    /// Encodes the buckets as a V2-deflate HdrHistogram, in base64. Equal histograms give equal texts.
     pub fn to_base64(&self) -> String {
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new()
-            .serialize(&filled(&self.recorded()), &mut bytes)
-            .expect("writing to a vector does not fail");
-        BASE64.encode(bytes)
+        BASE64.encode(self.to_bytes())
     }
 
     /// Decodes what [`Self::to_base64`] wrote. The exact sum, minimum and maximum are not part of that format: they are
@@ -39,24 +32,11 @@ impl Histogram {
     /// # Errors
     /// If the text is not base64, or not a histogram.
     pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
-        let bytes = BASE64.decode(text)?;
-        let buckets: Buckets = Reader::new()
-            .deserialize(&mut bytes.as_slice())
-            .map_err(HistogramError::Format)?;
-        let mut histogram = Self::new();
-        for step in buckets.iter_recorded() {
-            let value = step.value_iterated_to().min(CEILING_NS);
-            let count = step.count_at_value();
-            histogram.put(value, count);
-            histogram.sum += u128::from(value) * u128::from(count);
-            histogram.min = histogram.min.min(value);
-            histogram.max = histogram.max.max(value);
-        }
-        Ok(histogram)
+        Self::from_bytes(&BASE64.decode(text)?, u64::MAX)
     }
 }
 
-/// A histogram in its stored and transmitted form: the buckets as V2-deflate text, and the exact numbers that this form
+/// A histogram in its stored form: the buckets as V2-deflate text, and the exact numbers that this form
 /// rounds, in nanoseconds. Takes as much memory as its text, where a [`Histogram`] takes up to 220 KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoded {
@@ -124,18 +104,5 @@ impl From<&Histogram> for Encoded {
             clipped: times.clipped,
             hdr: (!times.is_empty()).then(|| times.to_base64().into()),
         }
-    }
-}
-
-impl Serialize for Histogram {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Encoded::from(self).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Histogram {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let encoded = Encoded::deserialize(deserializer)?;
-        encoded.decode().map_err(D::Error::custom)
     }
 }
