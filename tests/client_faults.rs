@@ -11,7 +11,7 @@ use wsbench::engine::{EngineError, Finished, LimitError, Observer, Prepared, Sec
 use wsbench::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use wsbench::metric::Cause;
 use wsbench::net::{Resolvers, Route};
-use wsbench::plan::Plan;
+use wsbench::plan::{Plan, Share};
 use wsbench::scenario::{
     self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, PromiseKind,
     Source, Sweep,
@@ -90,7 +90,13 @@ fn prepare(
         })],
     });
     let names = std::sync::Arc::new(Resolvers::of(&scenario, &servers));
-    Prepared::new(Plan::new(scenario, 1, 1), &servers, &names, routes, 1)
+    Prepared::new(
+        Plan::new(scenario, 1, 1),
+        &servers,
+        &names,
+        routes,
+        Share::whole(1),
+    )
 }
 
 fn records(finished: &Finished) -> &[ConnectionRecord] {

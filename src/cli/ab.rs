@@ -13,6 +13,7 @@ use super::signals::Signals;
 use super::{compare, past, start, term};
 use crate::compare::{Evidence, Open, Session, Table, judge, not_compared, settle};
 use crate::engine::{self, cores};
+use crate::plan::Share;
 use crate::report::{self, Labels, OutputSet};
 use crate::scenario::{BaselineGate, Subject};
 use crate::verdict::{Exit, GateResult};
@@ -73,7 +74,8 @@ fn run_loaded(args: &Args, sides: &[Loaded; 2]) -> Result<Exit, CliError> {
     for gate in gates.iter().filter(|gate| gate.wants_slack(None)) {
         term::note(past::slack(gate));
     }
-    start::get_rights(&attempt::plan(&sides[0], args.seed, started_at), workers)?;
+    let plan = attempt::plan(&sides[0], args.seed, started_at);
+    start::get_rights(&plan, Share::whole(workers))?;
     let (signals, _) = Signals::listen()?;
     let folder = folder(args.out.as_deref(), &sides[0].scenario.name, started_at)?;
     let mut turns = Turns {

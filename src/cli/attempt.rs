@@ -10,7 +10,7 @@ use super::signals::Signals;
 use super::start::{self, Started};
 use crate::host::{self, Throttled};
 use crate::net;
-use crate::plan::Plan;
+use crate::plan::{Plan, Share};
 use crate::report::{Host, Labels, Options, Parts, Run};
 use crate::time;
 use crate::verdict::{Facts, Outcome, Throttling, judge};
@@ -67,7 +67,7 @@ impl Attempt<'_> {
             target,
             around,
             prepared,
-        } = start::start(plan, seed, workers, signals)?;
+        } = start::start(plan, seed, Share::whole(workers), signals)?;
 
         let before = host::throttled();
         let mut observer = RunObserver::new(&loaded.scenario, &around, messages, quiet);

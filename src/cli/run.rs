@@ -19,6 +19,7 @@ use super::signals::Signals;
 use super::start;
 use super::term;
 use crate::engine::{self, cores};
+use crate::plan::Share;
 use crate::report::{self, Label, Labels, LabelsError, OutputSet, Run};
 use crate::scenario::Scenario;
 use crate::verdict::Exit;
@@ -92,7 +93,8 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
     let started_at = SystemTime::now();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
     let past = Past::open(&args.against, loaded, workers)?;
-    start::get_rights(&attempt::plan(loaded, args.seed, started_at), workers)?;
+    let plan = attempt::plan(loaded, args.seed, started_at);
+    start::get_rights(&plan, Share::whole(workers))?;
     let (signals, _) = Signals::listen()?;
     if args.repeat > 1 {
         let _log = log(args, loaded, None)?;

@@ -12,7 +12,7 @@ use super::target::RunningTarget;
 use crate::engine::{Limits, Prepared};
 use crate::host;
 use crate::net::{self, Resolvers};
-use crate::plan::{Budget, Plan};
+use crate::plan::{Budget, Plan, Share};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 
 /// Everything that a run needs.
@@ -23,10 +23,10 @@ pub(super) struct Started {
 }
 
 /// Gets what only a process with a single thread can get: call it before any thread is started.
-pub(super) fn get_rights(plan: &Plan, workers: usize) -> Result<(), CliError> {
+pub(super) fn get_rights(plan: &Plan, share: Share) -> Result<(), CliError> {
     // Raises the limit first, because all following steps use descriptors. A target that is started here has equally
     // many connections, and inherits the raised limit.
-    Limits::of_this_machine().check_process(&Budget::new(&plan.scenario, workers))?;
+    Limits::of_this_machine().check_process(&Budget::of_share(&plan.scenario, share))?;
     own_network(&plan.scenario)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn get_rights(plan: &Plan, workers: usize) -> Result<(), CliError> {
 pub(super) fn start(
     plan: Plan,
     seed: u64,
-    workers: usize,
+    share: Share,
     signals: &Signals,
 ) -> Result<Started, CliError> {
     let target = RunningTarget::start(&plan.scenario, signals)?;
@@ -48,7 +48,7 @@ pub(super) fn start(
     let names = Arc::new(names);
     let around = Around::start(&plan.scenario, &target, &names, seed)?;
     let (servers, routes) = (target.servers.clone(), around.routes().to_vec());
-    let prepare = move || Prepared::new(plan, &servers, &names, &routes, workers);
+    let prepare = move || Prepared::new(plan, &servers, &names, &routes, share);
     let prepared = signals
         .unless_more(0, prepare)?
         .map_err(CliError::Prepare)?;

@@ -13,7 +13,7 @@ use super::term;
 use crate::engine;
 use crate::measure::{By, Fitting, FrameType, Summary, Trace, Traced, Traces};
 use crate::metric::{Counter, Side};
-use crate::plan::Plan;
+use crate::plan::{Plan, Share};
 use crate::scenario::{Cohort, Step, Verb};
 use crate::units::counted;
 use crate::verdict::Exit;
@@ -44,13 +44,13 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let scenario = loaded.scenario.clone().trial(args.longest);
     let mut plan = Plan::new(scenario, SEED, start::nonce(SystemTime::now()));
     plan.traces = true;
-    start::get_rights(&plan, 1)?;
+    start::get_rights(&plan, Share::whole(1))?;
     let (signals, interrupt) = Signals::listen()?;
     let Started {
         target,
         around,
         prepared,
-    } = start::start(plan, SEED, 1, &signals)?;
+    } = start::start(plan, SEED, Share::whole(1), &signals)?;
     let mut printer = Printer::new(&loaded.scenario.cohorts, &around);
     let finished = prepared.run(interrupt, &mut printer);
     let mut finished = finished.map_err(CliError::Engine)?;

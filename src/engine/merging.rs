@@ -35,7 +35,8 @@ impl Merging {
         }
     }
 
-    /// Takes a shard in, and returns an empty one for the worker.
+    /// Takes a shard in, and returns an empty one for the worker. Each worker hands over its intervals in order; one that
+    /// comes again is dropped, so it makes no difference how often a shard is delivered.
     pub(super) fn add(&mut self, handover: Handover) -> Shard {
         let Handover {
             worker,
@@ -43,6 +44,10 @@ impl Merging {
             last,
         } = handover;
         let reached = &mut self.workers[worker];
+        if reached.done || reached.interval.is_some_and(|at| at >= shard.interval) {
+            shard.clear();
+            return shard;
+        }
         reached.interval = Some(shard.interval);
         reached.done = last;
         match self.waiting.entry(shard.interval) {
@@ -87,6 +92,21 @@ impl Merging {
         self.spare.push(shard);
     }
 
+    /// The interval that a worker has reached; `None` if it has handed over none.
+    pub(super) fn reached(&self, worker: usize) -> Option<u64> {
+        self.workers[worker].interval
+    }
+
+    /// Whether a worker will hand over no other shard.
+    pub(super) fn is_done(&self, worker: usize) -> bool {
+        self.workers[worker].done
+    }
+
+    /// A worker will hand over no other shard.
+    pub(super) fn done(&mut self, worker: usize) {
+        self.workers[worker].done = true;
+    }
+
     /// No worker will hand over another shard: the shards received so far are complete.
     pub(super) fn end(&mut self) {
         for worker in &mut self.workers {
@@ -104,6 +124,7 @@ impl Merging {
 mod tests {
     use super::*;
     use crate::metric::Counter;
+    use proptest::prelude::*;
 
     fn layout() -> Layout {
         Layout {
@@ -161,5 +182,64 @@ mod tests {
         merging.add(handover(0, 1, 2, false));
         merging.add(handover(1, 0, 1, false));
         assert_eq!(merging.next().unwrap().interval, 0);
+    }
+
+    /// Each worker's intervals come in their order, with those of others in between, and any of them again and again.
+    fn deliveries() -> impl Strategy<Value = (Vec<Vec<u64>>, Vec<(usize, usize)>)> {
+        let intervals = prop::collection::vec(prop::collection::btree_set(0u64..12, 1..6), 1..5);
+        intervals.prop_flat_map(|workers| {
+            let workers: Vec<Vec<u64>> = (workers.into_iter())
+                .map(|intervals| intervals.into_iter().collect())
+                .collect();
+            let turns: Vec<usize> = (workers.iter().enumerate())
+                .flat_map(|(worker, intervals)| std::iter::repeat_n(worker, intervals.len()))
+                .collect();
+            let again = prop::collection::vec(0usize..3, turns.len());
+            (Just(workers), Just(turns).prop_shuffle(), again).prop_map(
+                |(workers, turns, again)| (workers, turns.into_iter().zip(again).collect()),
+            )
+        })
+    }
+
+    /// What is merged when each shard comes as often as is said, in this order.
+    fn merged(workers: &[Vec<u64>], order: &[(usize, usize)]) -> Vec<Vec<u8>> {
+        let mut merging = Merging::new(&layout(), workers.len());
+        let mut next = vec![0; workers.len()];
+        let mut seen = Vec::new();
+        let mut take = |merging: &mut Merging| {
+            while let Some(shard) = merging.next() {
+                seen.push(shard.encode(&layout()));
+                merging.give_back(shard);
+            }
+        };
+        for (worker, again) in order {
+            let intervals = &workers[*worker];
+            let at = next[*worker];
+            next[*worker] += 1;
+            let last = at + 1 == intervals.len();
+            let opened = intervals[at] * 10 + *worker as u64;
+            merging.add(handover(*worker, intervals[at], opened, last));
+            take(&mut merging);
+            // All that came so far comes again, as from a log that is read anew.
+            for interval in intervals[..=at].iter().cycle().take(*again) {
+                merging.add(handover(*worker, *interval, 1_000, false));
+            }
+        }
+        take(&mut merging);
+        assert!(merging.is_complete());
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_free_of_order_and_counts_each_shard_once((workers, order) in deliveries()) {
+            let in_turn: Vec<(usize, usize)> = (workers.iter().enumerate())
+                .flat_map(|(worker, intervals)| std::iter::repeat_n((worker, 0), intervals.len()))
+                .collect();
+            let seen = merged(&workers, &order);
+            prop_assert_eq!(&seen, &merged(&workers, &in_turn));
+            let all: std::collections::BTreeSet<u64> = workers.iter().flatten().copied().collect();
+            prop_assert_eq!(seen.len(), all.len());
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! prepare, preflight ─ supervisor ─ crew ─ worker ─ client ─ session
 //!                       ├ phases (pure)    │       └ dial
-//!                       └ merging          └ shared: what the connections of a worker share
+//!                       └ intake, merging  └ shared: what the connections of a worker share
+//! replay ─ the same intake, of the recorded shards of several processes
 //! play, heart: what is due, what an answer means (pure)
 //! ```
 
@@ -13,6 +14,7 @@ mod dial;
 mod error;
 mod fanout;
 mod heart;
+mod intake;
 mod merging;
 mod observer;
 mod once;
@@ -20,6 +22,7 @@ mod phases;
 mod play;
 mod preflight;
 mod prepare;
+mod replay;
 mod sample;
 mod saved;
 mod session;
@@ -33,3 +36,4 @@ pub use observer::{Finished, Observer, Second};
 pub use play::Rehearsal;
 pub use preflight::{LimitError, Limits, check_devices, check_sources, cores, workers};
 pub use prepare::Prepared;
+pub use replay::{Recorded, Replayed, replay};

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::EngineError;
-use crate::measure::{Collector, Echoes, Interval, Progress, Summary, Traces, Usage};
+use crate::measure::{
+    Collector, Echoes, Interval, Progress, Sample, Shard, Summary, Traces, Usage,
+};
+use crate::units::Timestamp;
 
 /// Observes a run. Called by the supervisor, which does nothing else meanwhile, so an implementation must not block.
 pub trait Observer {
@@ -18,6 +21,10 @@ pub trait Observer {
     fn target(&mut self) -> Option<Usage> {
         None
     }
+
+    /// What one second recorded, of all workers of this process, and the resources that it used: all that another
+    /// process needs to count it. Called where processes start together; without the secrets of the scenario.
+    fn shard(&mut self, _shard: &Shard, _sample: &Sample) {}
 
     /// The echoes of one second, message by message, if the plan keeps them.
     fn echoes(&mut self, _echoes: Echoes) {}
@@ -58,6 +65,12 @@ pub struct Finished {
     pub origin: Instant,
     /// Whether a signal ended its load.
     pub interrupted: bool,
+    /// When each planned connection was open or had failed; `None` if that never was, or is not asked (stages, arrivals).
+    pub settled: Option<Timestamp>,
+    /// When its load ended.
+    pub load_ended: Timestamp,
+    /// When its last connection had ended.
+    pub ended: Timestamp,
     /// Number of threads that sent and received.
     pub workers: usize,
     /// Why it failed. The metrics then cover the time until the failure, as far as they are known.

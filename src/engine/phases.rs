@@ -42,6 +42,8 @@ pub(super) struct Phases {
     windows: Windows,
     /// Whether measuring waits for the planned connections.
     waits: bool,
+    /// When each planned connection was open or had failed.
+    settled: Option<Timestamp>,
     measure_from: Option<Timestamp>,
     /// When the load ends; [`Timestamp::NEVER`] until that is known.
     end: Timestamp,
@@ -58,6 +60,7 @@ impl Phases {
         let mut phases = Self {
             windows: plan.windows(),
             waits: matches!(shape, Shape::Steady { .. }),
+            settled: None,
             measure_from: None,
             end: Timestamp::NEVER,
             drained_by: Timestamp::NEVER,
@@ -68,6 +71,22 @@ impl Phases {
             phases.schedule(Timestamp::ORIGIN + warm_up(&phases.shape));
         }
         phases
+    }
+
+    /// The same where measuring begins at a time that is known beforehand, because no process can ask the others whether
+    /// their connections are open: after the ramp-up and the warm-up.
+    pub(super) fn fixed(plan: &Plan) -> Self {
+        let mut phases = Self::new(plan);
+        if let Shape::Steady { ramp_up, .. } = phases.shape {
+            phases.waits = false;
+            phases.schedule(Timestamp::ORIGIN + Nanos::from(ramp_up) + warm_up(&phases.shape));
+        }
+        phases
+    }
+
+    /// Ends the load at this time, if not sooner.
+    pub(super) fn ending(&mut self, at: Timestamp) {
+        self.end = self.end.min(at);
     }
 
     /// Returns the times that are known before any connection has settled.
@@ -87,6 +106,7 @@ impl Phases {
     ) -> Result<Option<Command>, EngineError> {
         match event {
             Event::Settled => {
+                self.settled.get_or_insert(now);
                 let from = now + warm_up(&self.shape).max(NOTICE);
                 // Connections can settle after the end too: a signal may have come during the ramp-up.
                 let begins = self.waits && from < self.end;
@@ -127,6 +147,16 @@ impl Phases {
     /// When measuring starts, once that is known.
     pub(super) fn measure_from(&self) -> Option<Timestamp> {
         self.measure_from
+    }
+
+    /// When each planned connection was open or had failed.
+    pub(super) fn settled(&self) -> Option<Timestamp> {
+        self.settled
+    }
+
+    /// When the load ends; [`Timestamp::NEVER`] until that is known.
+    pub(super) fn end(&self) -> Timestamp {
+        self.end
     }
 
     /// Returns whether a signal ended the load.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tracing::info;
@@ -16,7 +17,7 @@ use super::preflight::{
 };
 use super::supervisor::{self, Launch};
 use crate::net::{Resolvers, Route, can_vanish};
-use crate::plan::{Budget, Plan};
+use crate::plan::{Budget, Plan, Share};
 use crate::scenario::Servers;
 use crate::sys;
 
@@ -26,7 +27,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks a plan against this machine, for a target with these servers and this many workers. `names` has looked up the
+    /// Checks a plan against this machine, for a target with these servers and this share of all workers. `names` has looked up the
     /// names of all servers. A name that cannot be resolved is no error here: every dial will fail because of it, and be
     /// counted.
     ///
@@ -42,7 +43,7 @@ impl Prepared {
         servers: &Servers,
         names: &Arc<Resolvers>,
         routes: &[Option<Route>],
-        workers: usize,
+        share: Share,
     ) -> Result<Self, EngineError> {
         check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
@@ -67,10 +68,10 @@ impl Prepared {
             check_families(known, &target.access.sources)?;
             fewest = Some(fewest.map_or(known.len(), |fewest: usize| fewest.min(known.len())));
         }
-        let budget = Budget::new(&plan.scenario, workers);
+        let budget = Budget::of_share(&plan.scenario, share);
         Limits::of_this_machine().check(&budget, fewest.unwrap_or(1))?;
         sys::make_room(budget.descriptors);
-        check_lanes(&plan, workers)?;
+        check_lanes(&plan, share.all())?;
         let dialer = Dialer::new(
             servers,
             target,
@@ -82,7 +83,8 @@ impl Prepared {
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
             launch: Launch {
-                workers: workers.clamp(1, most.max(1)),
+                share: share.at_most(most.max(1)),
+                origin: None,
                 plan: Arc::new(plan),
                 dialer: Arc::new(dialer),
             },
@@ -91,7 +93,15 @@ impl Prepared {
 
     /// The number of workers.
     pub fn workers(&self) -> usize {
-        self.launch.workers
+        self.launch.share.workers()
+    }
+
+    /// The same, with a time of the first dial that has come: it is the origin of all times, and measuring begins when
+    /// the ramp-up and the warm-up after it are over, whatever is open by then.
+    #[must_use]
+    pub fn begun_at(mut self, origin: Instant) -> Self {
+        self.launch.origin = Some(origin);
+        self
     }
 
     /// Runs the plan. `observer` receives the start of measuring and every second, and may end the run; `interrupt`

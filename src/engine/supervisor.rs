@@ -1,6 +1,7 @@
-//! Drives a run: passes events to the phases and their commands to the crew, merges shards, and reports each second.
+//! Drives a run: passes events to the phases and their commands to the crew, and its shards to the intake.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tracing::info;
@@ -8,15 +9,11 @@ use tracing::info;
 use super::crew::{Command, Crew, Threads, Told};
 use super::dial::Dialer;
 use super::error::EngineError;
-use super::merging::Merging;
-use super::observer::{Finished, Observer, Second};
+use super::intake::Intake;
+use super::observer::{Finished, Observer};
 use super::phases::{Event, Phases};
 use super::sample::Sampler;
-use super::worker::INTERVAL;
-use crate::measure::{Collector, Phase, Progress, Shard, Summary, Troubles};
-use crate::metric::Gauge;
-use crate::plan::Plan;
-use crate::scenario::Shape;
+use crate::plan::{Plan, Share};
 use crate::time::Clock as _;
 use crate::units::Timestamp;
 
@@ -24,7 +21,9 @@ use crate::units::Timestamp;
 pub(super) struct Launch {
     pub(super) plan: Arc<Plan>,
     pub(super) dialer: Arc<Dialer>,
-    pub(super) workers: usize,
+    pub(super) share: Share,
+    /// The time of the first dial, which has come, where processes start together; `None`: as soon as all is ready.
+    pub(super) origin: Option<Instant>,
 }
 
 /// Runs the plan. `observer` receives every second and may end the run. `interrupt` yields once for each signal.
@@ -40,9 +39,16 @@ pub(super) fn run(
             doing: "start the supervisor",
             source,
         })?;
-    let phases = Phases::new(&launch.plan);
+    let phases = match launch.origin {
+        Some(_) => Phases::fixed(&launch.plan),
+        None => Phases::new(&launch.plan),
+    };
     let crew = Threads::start(&launch, phases.known())?;
-    let mut supervisor = Supervisor::new(&launch.plan, phases, crew);
+    let mut intake = Intake::new(&launch.plan, crew.workers(), launch.share);
+    if launch.origin.is_some() {
+        intake = intake.showing_shards(&launch.plan.scenario.secrets);
+    }
+    let mut supervisor = Supervisor::new(phases, intake, crew);
     runtime.block_on(supervisor.supervise(&mut interrupt, observer))?;
     let mut finished = supervisor.finish();
     let secrets = &launch.plan.scenario.secrets;
@@ -53,40 +59,19 @@ pub(super) fn run(
 struct Supervisor<C> {
     crew: C,
     phases: Phases,
-    merging: Merging,
-    collector: Collector,
+    intake: Intake,
     sampler: Sampler,
     aborted: bool,
-    /// The phase of the last second.
-    phase: Option<Phase>,
-    /// What went wrong so far.
-    troubles: Troubles,
-    /// How many connections are planned to be open at once, if that is known.
-    together: Option<u64>,
     ended_at: Timestamp,
 }
 
 impl<C: Crew> Supervisor<C> {
-    fn new(plan: &Plan, phases: Phases, crew: C) -> Self {
-        let layout = plan.layout();
-        let cohorts = plan.scenario.cohorts.iter();
-        let states = Gauge::Open.name();
-        let looked_at = cohorts.map(|cohort| cohort.is_looked_at(states)).collect();
-        let length = plan.length().into();
+    fn new(phases: Phases, intake: Intake, crew: C) -> Self {
         Self {
-            merging: Merging::new(&layout, crew.workers()),
-            collector: Collector::new(layout)
-                .planned(length, looked_at)
-                .of_workers(crew.workers()),
             sampler: Sampler::new(crew.clock().now()),
             aborted: false,
-            phase: None,
-            troubles: Troubles::default(),
-            together: match plan.scenario.load.shape {
-                Shape::Arrivals { .. } => None,
-                Shape::Steady { .. } | Shape::Stages(_) => Some(plan.connections()),
-            },
             ended_at: Timestamp::ORIGIN,
+            intake,
             phases,
             crew,
         }
@@ -101,7 +86,7 @@ impl<C: Crew> Supervisor<C> {
         if let Some(from) = self.phases.measure_from() {
             observer.measuring(self.crew.clock().instant(from));
         }
-        while !self.merging.is_complete() {
+        while !self.intake.merging.is_complete() {
             tokio::select! {
                 Some(()) = interrupt.recv() => self.tell(Event::Signal, observer)?,
                 told = self.crew.next() => match told {
@@ -109,13 +94,13 @@ impl<C: Crew> Supervisor<C> {
                     Told::Failed => self.tell(Event::Failed, observer)?,
                     Told::Shard(handover) => {
                         let worker = handover.worker;
-                        let empty = self.merging.add(*handover);
+                        let empty = self.intake.merging.add(*handover);
                         self.crew.give_back(worker, empty);
                         self.take_in(observer)?;
                     }
                     Told::Gone => {
                         // A worker failed: the numbers of the others are still valid.
-                        self.merging.end();
+                        self.intake.merging.end();
                         self.take_in(observer)?;
                         break;
                     }
@@ -141,8 +126,12 @@ impl<C: Crew> Supervisor<C> {
 
     /// Takes in every interval that is complete.
     fn take_in(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        while let Some(shard) = self.merging.next() {
-            let ends_it = self.second(shard, observer);
+        while let Some(shard) = self.intake.merging.next() {
+            let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
+            let used = observer.target();
+            let now = self.crew.clock().now();
+            let sample = self.sampler.sample(now, open, used);
+            let ends_it = (self.intake).second(shard, now, sample, &self.phases, observer);
             if ends_it && !self.aborted {
                 self.aborted = true;
                 self.tell(Event::Aborted, observer)?;
@@ -151,51 +140,18 @@ impl<C: Crew> Supervisor<C> {
         Ok(())
     }
 
-    /// Takes in one second of all workers. Returns whether the observer ends the run.
-    fn second(&mut self, mut shard: Shard, observer: &mut dyn Observer) -> bool {
-        let time = Timestamp::ORIGIN + (shard.interval + 1) * INTERVAL;
-        let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
-        let used = observer.target();
-        let sample = self.sampler.sample(self.crew.clock().now(), open, used);
-        let phase = self.phases.at(time);
-        if self.phase.replace(phase) != Some(phase) {
-            let at = time.min(self.crew.clock().now());
-            info!(%phase, at_s = at.as_secs_f64());
-        }
-        self.collector.count_deliveries(&mut shard);
-        let interval = (self.collector).interval(phase, &shard, sample);
-        self.troubles.add(&interval);
-        let mut progress = Progress::of(&interval, self.troubles, self.together);
-        (progress.planned, progress.left) = self.phases.span(time).unzip();
-        observer.echoes(std::mem::take(&mut shard.echoes));
-        observer.traces(std::mem::take(&mut shard.traces));
-        self.merging.give_back(shard);
-        let second = Second {
-            interval,
-            progress,
-            is_over: self.phases.is_over(time),
-            seconds: time.as_secs_f64(),
-            windows: self.phases.measured(time),
-            collector: &self.collector,
-        };
-        observer.second(&second).is_break()
-    }
-
     fn finish(self) -> Finished {
-        let windows = self.phases.measured_in_all(self.ended_at);
         let origin = self.crew.clock().instant(Timestamp::ORIGIN);
         let workers = self.crew.workers();
         // Stops the threads before the numbers are computed, so that no thread is left in any case.
         let failure = self.crew.end();
         Finished {
-            summary: Summary {
-                measured_from: self.phases.measure_from(),
-                ..self
-                    .collector
-                    .summary(self.ended_at.as_secs_f64(), &windows)
-            },
+            summary: self.intake.summary(&self.phases, self.ended_at),
             origin,
             interrupted: self.phases.is_interrupted(),
+            settled: self.phases.settled(),
+            load_ended: self.phases.end().min(self.ended_at),
+            ended: self.ended_at,
             workers,
             failure,
         }

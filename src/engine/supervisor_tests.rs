@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::*;
+use crate::engine::observer::Second;
 use crate::engine::session::tests::plan;
 use crate::engine::worker::Handover;
-use crate::measure::Echoes;
+use crate::measure::{Echoes, Shard};
 use crate::metric::Counter;
 use crate::time::Monotonic;
 
@@ -58,7 +59,7 @@ struct Looker {
 }
 
 impl Observer for Looker {
-    fn measuring(&mut self, _from: std::time::Instant) {
+    fn measuring(&mut self, _from: Instant) {
         self.measuring += 1;
     }
 
@@ -82,7 +83,8 @@ fn supervisor(tells: impl IntoIterator<Item = Told>) -> Supervisor<Scripted> {
         commands: Vec::new(),
         given_back: Vec::new(),
     };
-    Supervisor::new(&plan, Phases::new(&plan), crew)
+    let intake = Intake::new(&plan, 2, Share::whole(2));
+    Supervisor::new(Phases::new(&plan), intake, crew)
 }
 
 /// One second of one worker in which a connection opened.

@@ -17,7 +17,7 @@ use super::shared::{RunState, Shared};
 use super::traced::TracedDialer;
 use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
-use crate::plan::{Opening, Plan};
+use crate::plan::{Opening, Plan, Share};
 use crate::scenario::{Protocol, Shape};
 use crate::time::{self, Driver, Monotonic, OwnedSlot};
 use crate::units::{Nanos, Timestamp};
@@ -39,8 +39,9 @@ const EVENT_INTERVAL: u32 = 16;
 
 /// What a worker needs to start.
 pub(super) struct Assignment {
+    /// Its place among the workers of this process, from 0.
     pub(super) worker: usize,
-    pub(super) workers: usize,
+    pub(super) share: Share,
     pub(super) plan: Arc<Plan>,
     pub(super) dialer: Arc<Dialer>,
     pub(super) state: Arc<RunState>,
@@ -74,7 +75,7 @@ pub(super) fn run(assignment: Assignment) -> std::io::Result<()> {
 async fn work(assignment: Assignment) -> std::io::Result<()> {
     let Assignment {
         worker,
-        workers,
+        share,
         plan,
         dialer,
         state,
@@ -83,7 +84,8 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         shards,
         recycled,
     } = assignment;
-    let shared = Shared::new(Box::new(clock), plan.clone(), state).of_worker(worker);
+    let number = share.number(worker);
+    let shared = Shared::new(Box::new(clock), plan.clone(), state).of_worker(number);
     let shared = Rc::new(shared);
     if worker == 0 {
         for (cohort, once) in plan.once.iter().enumerate() {
@@ -98,7 +100,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         shared.clone(),
         dialer.clone(),
         pools.clone(),
-        (worker, workers),
+        (number, share.all()),
     );
     let pulse = tokio::task::spawn_local(pulsing);
     let load = async {
@@ -135,7 +137,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Starts clients and fires deadlines. Returns only with an error.
+/// Starts clients and fires deadlines. `worker` is its number among all workers, and theirs. Returns only with an error.
 async fn pulse(
     shared: Rc<Shared>,
     dialer: Arc<Dialer>,

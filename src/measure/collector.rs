@@ -119,6 +119,11 @@ impl Collector {
         Arc::new(interval)
     }
 
+    /// Sets what the generator used, where that was added up elsewhere: processor time, memory, and memory by connection.
+    pub(super) fn generator_used(&mut self, used: [Option<GaugeStats>; 3]) {
+        self.generator = used;
+    }
+
     /// Adds the states of one second to the states of its phase.
     fn keep_states(&mut self, interval: &Interval) {
         let phase = interval.phase;

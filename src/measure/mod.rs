@@ -10,6 +10,7 @@ mod connection_record;
 mod delivery;
 mod echo;
 mod fallbacks;
+mod health;
 mod histogram;
 mod interval;
 mod named;
@@ -33,6 +34,7 @@ pub use delivery::{
 };
 pub use echo::{Echo, Echoes, Traces};
 pub use fallbacks::{Fallback, Fallbacks};
+pub use health::Health;
 pub use histogram::{Encoded, Histogram, HistogramError};
 pub use interval::{Interval, Name, Own, Part, Sample};
 pub use named::{NamedRows, OfCohort, UnknownCohort};

@@ -25,15 +25,17 @@ pub(crate) struct Monotonic {
 impl Monotonic {
     /// Starts a clock that counts from now.
     pub(crate) fn start() -> Self {
+        Self::since(Instant::now())
+    }
+
+    /// Starts a clock that counts from a time that has come.
+    pub(crate) fn since(origin: Instant) -> Self {
         #[cfg(target_os = "linux")]
-        let (origin, origin_ns) = together();
+        let (now, now_ns) = together();
         Self {
-            #[cfg(target_os = "linux")]
             origin,
             #[cfg(target_os = "linux")]
-            origin_ns,
-            #[cfg(not(target_os = "linux"))]
-            origin: Instant::now(),
+            origin_ns: now_ns - now.saturating_duration_since(origin).as_nanos() as u64,
         }
     }
 

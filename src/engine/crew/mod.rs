@@ -1,5 +1,6 @@
 //! The workers that generate the load, as the supervisor sees them: it sends commands and receives shards. Today they
-//! are threads of this process; workers elsewhere need another implementation of [`Crew`].
+//! are threads of this process, which have a [`Share`](crate::plan::Share) of the plan; workers elsewhere need another
+//! implementation of [`Crew`].
 
 mod threads;
 
@@ -39,7 +40,7 @@ pub(super) enum Told {
 
 /// The workers that generate the load.
 pub(super) trait Crew {
-    /// The number of workers; they are numbered from 0.
+    /// The number of workers of this crew; they are numbered from 0, whatever their numbers among all workers are.
     fn workers(&self) -> usize;
 
     /// The clock that all workers use; its origin is the first dial.

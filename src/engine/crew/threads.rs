@@ -38,10 +38,16 @@ impl Threads {
         launch: &Launch,
         known: Option<Command>,
     ) -> Result<Self, EngineError> {
-        let clock = Monotonic::start();
-        let state = Arc::new(RunState::new(launch.plan.connections()));
+        let Launch {
+            plan,
+            dialer,
+            share,
+            origin,
+        } = launch;
+        let clock = origin.map_or_else(Monotonic::start, Monotonic::since);
+        let state = Arc::new(RunState::new(share.count(plan.connections())));
         let (end, end_changed) = watch::channel(());
-        let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * launch.workers);
+        let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * share.workers());
         let (alarm, failed) = mpsc::channel(1);
         let mut crew = Self {
             clock,
@@ -53,14 +59,14 @@ impl Threads {
             threads: Vec::new(),
         };
         known.into_iter().for_each(|command| crew.command(command));
-        for worker in 0..launch.workers {
+        for worker in 0..share.workers() {
             let (give_back, recycled) = channel();
             crew.recycle.push(give_back);
             let assignment = Assignment {
                 worker,
-                workers: launch.workers,
-                plan: launch.plan.clone(),
-                dialer: launch.dialer.clone(),
+                share: *share,
+                plan: plan.clone(),
+                dialer: dialer.clone(),
                 state: crew.state.clone(),
                 clock,
                 end: end_changed.clone(),

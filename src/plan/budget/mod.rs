@@ -14,6 +14,7 @@ use self::memory::memory;
 use self::ports::ports;
 pub use self::sends::sent_by_setup;
 use self::sends::{pings_per_second, sends_in_all, sends_per_second};
+use crate::plan::Share;
 use crate::scenario::{Cohort, Scenario, Shape};
 
 /// What a plan will do and needs.
@@ -89,6 +90,15 @@ impl Budget {
         }
     }
 
+    /// The same for the share of one process: at least what it needs.
+    pub fn of_share(scenario: &Scenario, share: Share) -> Self {
+        let workers = share.workers();
+        match share.is_whole() {
+            true => Self::new(scenario, workers),
+            false => Self::new(&scaled(scenario, share), workers),
+        }
+    }
+
     /// Returns the longest time that the run can take.
     pub fn longest(&self) -> Duration {
         self.planned.saturating_add(self.overtime)
@@ -100,6 +110,27 @@ impl Budget {
         let room = u128::from(descriptors.saturating_sub(self.other_descriptors));
         (room * u128::from(self.open_at_once) / all) as u64
     }
+}
+
+/// A scenario with as many connections as a share of it has at most.
+fn scaled(scenario: &Scenario, share: Share) -> Scenario {
+    let most = |connections: &mut u32| {
+        let most = share.most(u64::from(*connections));
+        *connections = u32::try_from(most).unwrap_or(*connections);
+    };
+    let mut scaled = scenario.clone();
+    for cohort in &mut scaled.cohorts {
+        most(&mut cohort.connections);
+    }
+    match &mut scaled.load.shape {
+        Shape::Steady { .. } => {}
+        Shape::Stages(stages) => stages
+            .iter_mut()
+            .for_each(|stage| most(&mut stage.connections)),
+        // Its rate stays: what is open at once is bounded by the connections that there are.
+        Shape::Arrivals { max_open, .. } => most(max_open),
+    }
+    scaled
 }
 
 /// Returns the descriptors of the process and its workers.
@@ -145,12 +176,12 @@ fn overtime(scenario: &Scenario) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::scenario::{Outside, Overrides, Source, parse};
 
     /// Reads a scenario each of whose files has this content.
-    pub(super) fn with_files(text: &str, content: &[u8]) -> Scenario {
+    pub(in crate::plan) fn with_files(text: &str, content: &[u8]) -> Scenario {
         let source = Source {
             name: "x".into(),
             text: format!("name = \"x\"\n{text}"),
@@ -171,6 +202,19 @@ mod tests {
 
     pub(super) fn budget(text: &str) -> Budget {
         Budget::new(&scenario(text), 1)
+    }
+
+    #[test]
+    fn a_share_needs_its_share() {
+        let steady = scenario("load = { connections = 1001, duration = \"1s\" }");
+        let open = |share| Budget::of_share(&steady, share).open_at_once;
+        assert_eq!(open(Share::whole(2)), 1001);
+        assert_eq!(open(Share::part(0, 4, 2)), 251);
+        assert_eq!(open(Share::part(3, 4, 2)), 251, "at most");
+        assert_eq!(open(Share::range(2, 4, 8)), 501);
+        let stages = scenario("load.stages = [{ duration = \"1s\", connections = 400 }]");
+        let budget = Budget::of_share(&stages, Share::part(1, 4, 2));
+        assert_eq!((budget.open_at_once, budget.dials), (100, 100));
     }
 
     #[test]

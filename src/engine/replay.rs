@@ -1,0 +1,136 @@
+//! Puts the recorded parts of a run together: the shards of several processes take the same way as those of the workers
+//! of one.
+
+use std::collections::BTreeMap;
+
+use super::intake::Intake;
+use super::merging::Merging;
+use super::observer::Observer;
+use super::phases::Phases;
+use super::worker::Handover;
+use crate::measure::{Health, Sample, Shard, Summary};
+use crate::plan::{Plan, Share};
+use crate::units::Timestamp;
+
+/// The shards of one process, in the order of their intervals.
+pub trait Recorded {
+    /// Why one cannot be read.
+    type Error;
+
+    /// Reads the next; `None` after the last.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn next(&mut self) -> Result<Option<(Shard, Sample)>, Self::Error>;
+
+    /// When its load ended, and when its last connection had ended. Asked after the last shard.
+    fn ended(&self) -> (Timestamp, Timestamp);
+}
+
+/// The numbers of a run in parts.
+#[derive(Debug)]
+pub struct Replayed {
+    /// Of all parts together.
+    pub summary: Summary,
+    /// Of each part, what tells how it fared as a generator.
+    pub health: Vec<Summary>,
+}
+
+/// Takes in all parts, second by second. Holds of each part the seconds that others have not reached, which is one as
+/// long as no part fell behind while it ran.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn replay<R: Recorded>(
+    plan: &Plan,
+    parts: &mut [R],
+    observer: &mut dyn Observer,
+) -> Result<Replayed, R::Error> {
+    let phases = Phases::fixed(plan);
+    let mut intake = Intake::new(plan, parts.len(), Share::whole(1));
+    let layout = plan.layout();
+    let mut health = vec![Health::new(&layout); parts.len()];
+    let mut used: BTreeMap<u64, Used> = BTreeMap::new();
+    while let Some(part) = behind(&intake.merging, parts.len()) {
+        match parts[part].next()? {
+            None => intake.merging.done(part),
+            Some((shard, sample)) => {
+                health[part].add(&shard, &sample);
+                used.entry(shard.interval).or_default().add(&shard, &sample);
+                // The empty shard that comes back is of no use: the next one is read.
+                intake.merging.add(Handover {
+                    worker: part,
+                    shard,
+                    last: false,
+                });
+            }
+        }
+        while let Some(shard) = intake.merging.next() {
+            let used = used.remove(&shard.interval).unwrap_or_default();
+            intake.second(shard, Timestamp::NEVER, used.sample(), &phases, observer);
+        }
+    }
+    let ends: Vec<(Timestamp, Timestamp)> = parts.iter().map(R::ended).collect();
+    let mut phases = phases;
+    let load_ended = ends.iter().map(|(load, _)| *load).max();
+    phases.ending(load_ended.unwrap_or(Timestamp::ORIGIN));
+    let ended = ends.iter().map(|(_, ended)| *ended).max();
+    let of_part = |(health, (load, ended)): (&Health, &(Timestamp, Timestamp))| {
+        let mut phases = Phases::fixed(plan);
+        phases.ending(*load);
+        health.summary(
+            *ended,
+            &phases.measured_in_all(*ended),
+            phases.measure_from(),
+        )
+    };
+    Ok(Replayed {
+        summary: intake.summary(&phases, ended.unwrap_or(Timestamp::ORIGIN)),
+        health: health.iter().zip(&ends).map(of_part).collect(),
+    })
+}
+
+/// What the processes of all parts used in one second.
+#[derive(Default)]
+struct Used {
+    cpu: Option<f64>,
+    rss: Option<f64>,
+    /// By how much those have grown that tell it, and how many connections they have.
+    grown: (f64, u64),
+}
+
+impl Used {
+    fn add(&mut self, shard: &Shard, sample: &Sample) {
+        let sum = |mine: Option<f64>, theirs: Option<f64>| match (mine, theirs) {
+            (Some(mine), Some(theirs)) => Some(mine + theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.cpu = sum(self.cpu, sample.cpu);
+        self.rss = sum(self.rss, sample.rss);
+        if let Some(each) = sample.bytes_per_connection {
+            let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
+            self.grown.0 += each * open as f64;
+            self.grown.1 += open;
+        }
+    }
+
+    fn sample(&self) -> Sample {
+        let (grown, open) = self.grown;
+        Sample {
+            cpu: self.cpu,
+            rss: self.rss,
+            bytes_per_connection: (open > 0).then(|| grown / open as f64),
+            target: None,
+        }
+    }
+}
+
+/// The part that is to be read next: the one that is furthest behind; `None` when all are done.
+fn behind(merging: &Merging, parts: usize) -> Option<usize> {
+    let going_on = (0..parts).filter(|part| !merging.is_done(*part));
+    going_on.min_by_key(|part| merging.reached(*part))
+}
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;

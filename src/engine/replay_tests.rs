@@ -1,0 +1,144 @@
+//! The shards of workers are the same run, whether one process merges them or several, whose files are put together.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::observer::Second;
+use crate::engine::session::tests::plan;
+use crate::measure::{Open, Window};
+use crate::metric::Counter;
+use crate::units::Nanos;
+
+const STEADY: &str = r#"
+load = { connections = 9, ramp_up = "1s", warm_up = "1s", duration = "3s" }
+message = [{ name = "echo", rate = "1/s" }]
+"#;
+
+/// The shards of one worker, in the order of their intervals.
+type Worker = Vec<Shard>;
+
+struct Kept {
+    shards: std::vec::IntoIter<Shard>,
+    ended: Timestamp,
+}
+
+impl Recorded for Kept {
+    type Error = io::Error;
+
+    fn next(&mut self) -> io::Result<Option<(Shard, Sample)>> {
+        Ok(self.shards.next().map(|shard| (shard, Sample::default())))
+    }
+
+    fn ended(&self) -> (Timestamp, Timestamp) {
+        (self.ended, self.ended)
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn second(&mut self, _second: &Second<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// One worker: for each second in which it handed over, how much it did.
+fn worker() -> impl Strategy<Value = Worker> {
+    let seconds = prop::collection::btree_map(0u64..7, (0u64..9, 1u64..1 << 40), 1..6);
+    seconds.prop_map(|seconds| {
+        let shard = |(interval, (count, ns)): (u64, (u64, u64))| {
+            let mut shard = Shard::new(&plan(STEADY).layout());
+            shard.interval = interval;
+            let cohort = &mut shard.cohorts[0];
+            cohort.whole.add(Counter::ConnectionsOpened, count);
+            cohort.open = Open {
+                open: count,
+                ..Open::default()
+            };
+            let window = cohort.window(Window::measured(0));
+            window.add(Counter::MessagesSent, count);
+            window.answer(0, Nanos(ns), Nanos(ns / 2));
+            shard.loop_lag.record(ns / 1_000);
+            shard.more_endings = count;
+            shard
+        };
+        seconds.into_iter().map(shard).collect()
+    })
+}
+
+/// The merged shards of these workers, as their process records them, once through bytes.
+fn recorded(workers: &[Worker]) -> Worker {
+    let layout = plan(STEADY).layout();
+    let mut merging = Merging::new(&layout, workers.len());
+    for (worker, shards) in workers.iter().enumerate() {
+        for shard in shards {
+            merging.add(Handover {
+                worker,
+                shard: shard.clone(),
+                last: false,
+            });
+        }
+    }
+    merging.end();
+    let merged = std::iter::from_fn(|| merging.next());
+    let again = |shard: Shard| Shard::decode(&shard.encode(&layout), &layout).unwrap();
+    merged.map(again).collect()
+}
+
+fn replayed(parts: Vec<Worker>) -> Replayed {
+    let plan = plan(STEADY);
+    let ended = Timestamp::ORIGIN + Nanos::from_secs(7);
+    let kept = |shards: Worker| Kept {
+        shards: shards.into_iter(),
+        ended,
+    };
+    let mut parts: Vec<Kept> = parts.into_iter().map(kept).collect();
+    replay(&plan, &mut parts, &mut Silent).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn parts_merged_are_the_same_shards_merged_in_one_process(
+        workers in prop::collection::vec(worker(), 1..6), cuts in prop::collection::vec(0usize..6, 0..3),
+    ) {
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(workers.len())).collect();
+        cuts.extend([0, workers.len()]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let parts = cuts.windows(2).map(|cut| recorded(&workers[cut[0]..cut[1]]));
+        let parts: Vec<Worker> = parts.collect();
+        let count = parts.len();
+        let several = replayed(parts);
+        let one = replayed(vec![recorded(&workers)]);
+        prop_assert_eq!(&several.summary, &one.summary);
+        prop_assert_eq!(several.health.len(), count);
+        let sent = |summary: &Summary| summary.count("messages.sent");
+        prop_assert_eq!(several.health.iter().map(sent).sum::<u64>(), sent(&one.summary));
+    }
+}
+
+/// A part that ended early is not waited for, and measuring lasts as long as any part went on.
+#[test]
+fn a_part_that_ended_early_holds_nobody_up() {
+    let layout = plan(STEADY).layout();
+    let at = |interval| {
+        let mut shard = Shard::new(&layout);
+        shard.interval = interval;
+        shard
+    };
+    let plan = plan(STEADY);
+    let part = |seconds: u64| Kept {
+        shards: (0..seconds).map(at).collect::<Vec<_>>().into_iter(),
+        ended: Timestamp::ORIGIN + Nanos::from_secs(seconds),
+    };
+    let mut parts = [part(3), part(6)];
+    let replayed = replay(&plan, &mut parts, &mut Silent).unwrap();
+    assert_eq!(replayed.summary.measured_seconds, 3.0);
+    assert_eq!(replayed.health[0].measured_seconds, 1.0);
+    assert_eq!(replayed.summary.seconds, 6.0);
+}
