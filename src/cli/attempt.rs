@@ -88,6 +88,7 @@ impl Attempt<'_> {
             cores: host::allowed_cores(),
             throttling: throttling(before),
             surroundings,
+            parts: Vec::new(),
         };
         let verdict = judge(&loaded.scenario, &finished.summary, &facts);
         let run = Run::of(Parts {

@@ -45,7 +45,7 @@ pub use openmetrics::write as openmetrics;
 pub use output::{OutputError, OutputSet, io_error};
 pub use run::{
     CohortRecord, DoubtNote, Judgement, Label, LabelError, Labels, LabelsError, Note, Options,
-    Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, utc,
+    PartRecord, Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, utc,
     write as run_json,
 };
 pub use search::{ProbeRecord, Search, search_csv, search_html, search_json};

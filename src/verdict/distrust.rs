@@ -154,6 +154,20 @@ pub enum Distrust {
         /// Connections that it accepted.
         connections: u64,
     },
+    /// Measuring began before all connections of a process were open: it could not ask the others to wait.
+    NotSettled {
+        /// When the last of them was open or had failed, in nanoseconds; `None` if that never was.
+        settled_ns: Option<u64>,
+        /// When measuring began, in nanoseconds.
+        measured_ns: u64,
+    },
+    /// A reason that concerns one process of a run in parts.
+    OfPart {
+        /// The number of the part, from 1.
+        part: u32,
+        /// The reason.
+        reason: Box<Self>,
+    },
     /// Every contract held, but not all connections that it covers were judged.
     NotJudged {
         /// Connections that were judged.
@@ -165,7 +179,7 @@ pub enum Distrust {
 
 impl Distrust {
     /// The stable name, as in `run.json`.
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::NoConnection { .. } => "no_connection",
             Self::NoTunnel { .. } => "no_tunnel",
@@ -182,6 +196,8 @@ impl Distrust {
             Self::AnswersShifted(_) => "answers_shifted",
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
+            Self::NotSettled { .. } => "not_settled",
+            Self::OfPart { reason, .. } => reason.kind(),
         }
     }
 
@@ -246,6 +262,10 @@ impl Distrust {
                 "raise the hard limit of file descriptors (`ulimit -Hn`), or ask for fewer connections"
                     .into(),
             ),
+            Self::NotSettled { .. } => Some(
+                "give connections more time to open: a longer `ramp_up` or `warm_up`".into(),
+            ),
+            Self::OfPart { reason, .. } => reason.hint(),
             Self::NotJudged { .. } => {
                 Some("give fewer connections a contract, or let fewer of them end at once".into())
             }
@@ -393,6 +413,23 @@ impl fmt::Display for Distrust {
                 human_count(*refused),
                 counted(*connections, "connection")
             ),
+            Self::NotSettled {
+                settled_ns,
+                measured_ns,
+            } => {
+                let began = human_ns(*measured_ns);
+                write!(
+                    f,
+                    "measuring began {began} after the start, and not all of its connections were open then: "
+                )?;
+                match settled_ns {
+                    Some(settled) => {
+                        write!(f, "the last was {} after the start", human_ns(*settled))
+                    }
+                    None => f.write_str("some never were"),
+                }
+            }
+            Self::OfPart { part, reason } => write!(f, "part {part}: {reason}"),
             Self::NotJudged { kept, more } => write!(
                 f,
                 "the contracts held for {}; for {} more there was no room to judge them",

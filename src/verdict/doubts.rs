@@ -9,6 +9,7 @@ use super::failures::Failures;
 use super::gates::GateResult;
 use super::generator::{Generator, GeneratorProblem};
 use super::lag::CUT_NS;
+use super::parts;
 use super::presence::{Losses, Openings};
 use super::seen::Seen;
 use super::shifted;
@@ -47,14 +48,15 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     }
     let mut doubts = everything(found);
     if is_open_model(scenario) {
-        doubts.extend(not_sent(run));
+        doubts.extend(parts::not_sent(run));
     }
     if facts.outcome == Outcome::Completed {
         doubts.extend(answers::none_came(run));
         doubts.extend(answers::none_begun(run));
     }
     doubts.extend(tunnels::none_made(run));
-    doubts.extend(own_doing(run));
+    doubts.extend(parts::own_doing(run));
+    doubts.extend(parts::not_settled(run));
     doubts.extend(pings_late(run));
     doubts.extend(answers_shifted(run));
     doubts.extend(unproven(run));
@@ -173,9 +175,11 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     doubts
 }
 
-/// Finds what failed and may have failed because of the generator alone, grouped by cause.
-fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
-    let generator = &Generator::new(run.scenario, run.view, run.facts);
+/// Finds what failed and may have failed because of a generator alone, grouped by cause.
+pub(super) fn own_doing(
+    run: &Run<'_>,
+    generator: &Generator<'_>,
+) -> Vec<(GeneratorProblem, Doubt)> {
     let mut blamed: Vec<(GeneratorProblem, String)> = Vec::new();
     for (gate, result) in run.judged_gates() {
         let came_out = gate_came_out_badly(result);
@@ -214,7 +218,7 @@ fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
     ];
     let doubts = reasons.into_iter().filter_map(|own| {
         let reason = || reason(run, generator, own);
-        about(reason, of(own))
+        Some((own, about(reason, of(own))?))
     });
     doubts.collect()
 }
@@ -259,11 +263,11 @@ fn reason(run: &Run<'_>, generator: &Generator<'_>, own: GeneratorProblem) -> Di
             share: generator.whole.share(),
         },
         GeneratorProblem::Throttled => {
-            Distrust::Throttled(run.facts.throttling.unwrap_or_default())
+            Distrust::Throttled(generator.facts.throttling.unwrap_or_default())
         }
         GeneratorProblem::Busy => Distrust::GeneratorBusy {
             mean: generator.cpu_mean().unwrap_or(0.0),
-            of: run.facts.cpu_limit(),
+            of: generator.facts.cpu_limit(),
         },
     }
 }
@@ -316,9 +320,9 @@ fn pong_within(cohort: &str) -> String {
 }
 
 /// Concerns the cohorts whose schedule wsbench itself did not keep: a message that the server did not take, or that was
-/// due when its connection was lost, is not the generator's.
-fn not_sent(run: &Run<'_>) -> Option<Doubt> {
-    let count = |counter: Counter, cohort: &Cohort| run.view.count_of(counter.name(), &cohort.name);
+/// due when its connection was lost, is not the generator's. `counts` are those of the process that is looked at.
+pub(super) fn not_sent(run: &Run<'_>, counts: &View<'_>) -> Option<Doubt> {
+    let count = |counter: Counter, cohort: &Cohort| counts.count_of(counter.name(), &cohort.name);
     let own = |cohort: &Cohort| {
         count(Counter::MessagesNotSent, cohort)
             .saturating_sub(count(Counter::MessagesNotTaken, cohort))

@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Surroundings;
+use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Cohort, Message, Pacing, Scenario};
-use crate::units::{counted, human_count};
+use crate::units::{Timestamp, counted, human_count};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,11 +84,31 @@ pub struct Facts {
     pub throttling: Option<Throttling>,
     /// What happened around the connections.
     pub surroundings: Surroundings,
+    /// The processes that played the run, if it was played in parts; empty if one did.
+    pub parts: Vec<PartFacts>,
+}
+
+/// One process of a run in parts, as a generator of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartFacts {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The machine, for people.
+    pub machine: String,
+    /// What must be known about it besides its numbers.
+    pub facts: Facts,
+    /// What it counted, how late it was and what it used, as [`crate::measure::Health`] sums it up.
+    pub health: Summary,
+    /// When each of its planned connections was open or had failed; `None` if that never was, or is not asked.
+    pub settled: Option<Timestamp>,
 }
 
 impl Facts {
     /// The processor time that the workers can use, in percent of one core.
     pub fn cpu_limit(&self) -> f64 {
+        if !self.parts.is_empty() {
+            return self.parts.iter().map(|part| part.facts.cpu_limit()).sum();
+        }
         let workers = self.workers as f64;
         100.0 * self.cores.map_or(workers, |cores| cores.min(workers))
     }
@@ -103,6 +123,7 @@ impl Facts {
             cores: None,
             throttling: None,
             surroundings: Surroundings::default(),
+            parts: Vec::new(),
         }
     }
 }

@@ -35,7 +35,9 @@ pub(super) enum GeneratorProblem {
 pub(super) struct Generator<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) view: &'a View<'a>,
-    facts: &'a Facts,
+    /// What tells of the generator itself: the same numbers, or those of one process.
+    own: &'a View<'a>,
+    pub(super) facts: &'a Facts,
     pub(super) measured: Lag,
     pub(super) whole: Lag,
     pub(super) is_throttled: bool,
@@ -44,27 +46,39 @@ pub(super) struct Generator<'a> {
 
 impl<'a> Generator<'a> {
     pub(super) fn new(scenario: &'a Scenario, view: &'a View<'a>, facts: &'a Facts) -> Self {
+        Self::of_one(scenario, view, view, facts)
+    }
+
+    /// One process of several, by its `own` numbers and facts; `view` is of all. What it may have caused is estimated as
+    /// if it had played all of the load: its lags are not averaged away among the others.
+    pub(super) fn of_one(
+        scenario: &'a Scenario,
+        view: &'a View<'a>,
+        own: &'a View<'a>,
+        facts: &'a Facts,
+    ) -> Self {
         Self {
             scenario,
             view,
+            own,
             facts,
-            measured: Lag::measured(view, facts),
-            whole: Lag::whole(view, facts),
+            measured: Lag::measured(own, facts),
+            whole: Lag::whole(own, facts),
             is_throttled: facts.throttling.is_some_and(|it| it.share() >= THROTTLED),
             is_busy: !is_open_model(scenario)
-                && cpu(view).is_some_and(|cpu| cpu.mean >= BUSY_MEAN * facts.cpu_limit()),
+                && cpu(own).is_some_and(|cpu| cpu.mean >= BUSY_MEAN * facts.cpu_limit()),
         }
     }
 
     /// The average that wsbench used, in percent of one core.
     pub(super) fn cpu_mean(&self) -> Option<f64> {
-        cpu(self.view).map(|cpu| cpu.mean)
+        cpu(self.own).map(|cpu| cpu.mean)
     }
 
     /// The lags in the measured time that a selector looks at.
     fn during(&self, selector: &Selector) -> Cow<'_, Lag> {
         match selector.stage {
-            Some(stage) => Cow::Owned(Lag::of_stage(self.scenario, self.view, self.facts, stage)),
+            Some(stage) => Cow::Owned(Lag::of_stage(self.scenario, self.own, self.facts, stage)),
             None => Cow::Borrowed(&self.measured),
         }
     }

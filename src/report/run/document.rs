@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::surroundings::StoredSurroundings;
-use super::{DoubtNote, Judgement, Labels, Note, Options, Run, ScenarioRecord, Tool};
+use super::{DoubtNote, Judgement, Labels, Note, Options, PartRecord, Run, ScenarioRecord, Tool};
 use crate::measure::{
     Agreed, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows,
     OfCohort, Row, States, Summary, UnknownCohort,
@@ -37,6 +37,10 @@ fn is_nothing(agreed: &Agreed) -> bool {
     agreed.is_empty()
 }
 
+fn is_in_one(parts: &[PartRecord]) -> bool {
+    parts.is_empty()
+}
+
 fn is_without(labels: &Labels) -> bool {
     labels.is_empty()
 }
@@ -58,6 +62,9 @@ struct Document<'a> {
     verdict: Judged<'a>,
     surroundings: StoredSurroundings<'a>,
     generator: Generator,
+    /// The processes of a run in parts.
+    #[serde(default, skip_serializing_if = "is_in_one")]
+    parts: Cow<'a, [PartRecord]>,
     warnings: Cow<'a, [Note]>,
     errors: Vec<Errors<'a>>,
     unexpected: Cow<'a, [String]>,
@@ -183,6 +190,7 @@ impl<'a> Document<'a> {
                 cores: facts.cores,
                 throttling: facts.throttling,
             },
+            parts: Cow::from(&run.parts),
             warnings: Cow::from(&run.verdict.warnings),
             errors: errors(summary),
             unexpected: Cow::from(&summary.endings.unexpected),
@@ -242,7 +250,9 @@ impl<'a> Document<'a> {
                 cores: self.generator.cores,
                 throttling: self.generator.throttling,
                 surroundings: self.surroundings.into_surroundings(&cohorts)?,
+                parts: Vec::new(),
             },
+            parts: self.parts.into_owned(),
             summary: Summary {
                 seconds: self.seconds,
                 measured_seconds: self.measured_seconds,

@@ -7,6 +7,7 @@ mod judged;
 mod labels;
 mod metrics;
 mod of;
+mod parts;
 mod read;
 mod surroundings;
 
@@ -24,6 +25,7 @@ use crate::verdict::{
 pub use document::{SCHEMA_VERSION, write};
 pub use labels::{Label, LabelError, Labels, LabelsError};
 pub use of::{Parts, utc};
+pub use parts::PartRecord;
 pub use read::ReadError;
 
 /// One finished run.
@@ -41,6 +43,8 @@ pub struct Run {
     pub started_at: String,
     /// How the run ended, which features the system had, and what happened around the connections.
     pub facts: Facts,
+    /// The processes that played it, if it was played in parts; empty if one did.
+    pub parts: Vec<PartRecord>,
     /// The numbers.
     pub summary: Summary,
     /// The verdict.

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CohortRecord, DoubtNote, Judgement, Note, Options, Run, ScenarioRecord, ServerRecord,
-    StageRecord, Tool,
+    CohortRecord, DoubtNote, Judgement, Note, Options, PartRecord, Run, ScenarioRecord,
+    ServerRecord, StageRecord, Tool,
 };
 use crate::measure::Summary;
 use crate::report::host::Host;
@@ -48,10 +48,11 @@ impl Run {
             options,
             host,
             started_at,
-            facts,
+            mut facts,
             summary,
             verdict,
         } = parts;
+        let parts = std::mem::take(&mut facts.parts);
         Self {
             tool: Tool {
                 name: env!("CARGO_PKG_NAME").to_owned(),
@@ -63,6 +64,7 @@ impl Run {
             started_at: utc(started_at),
             verdict: Judgement::of(verdict, scenario, &summary),
             facts,
+            parts: parts.iter().map(PartRecord::from).collect(),
             summary,
         }
     }

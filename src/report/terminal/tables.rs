@@ -4,8 +4,9 @@
 use super::style::columns;
 use crate::measure::Histogram;
 use crate::metric::{self, Timer};
+use crate::report::run::PartRecord;
 use crate::scenario::{Selector, Stat, Subject};
-use crate::units::{human_count, human_ns};
+use crate::units::{ByteSize, human_count, human_ns, visible};
 use crate::verdict::{View, observe, samples_for};
 
 /// The timers shown after the messages if they have samples, in this order.
@@ -71,6 +72,42 @@ pub(super) fn messages<'a>(view: &View<'a>) -> Vec<&'a str> {
         }
     }
     found
+}
+
+/// The processes of a run in parts, in the order of their numbers.
+pub(super) fn processes(parts: &[PartRecord]) -> Vec<String> {
+    let head = [
+        "part", "workers", "opened", "CPU", "memory", "held up", "settled",
+    ];
+    let mut rows = vec![cells(head)];
+    for part in parts {
+        let percent = |cpu: f64| format!("{cpu:.0} %");
+        let seconds = |settled: f64| human_ns((settled.max(0.0) * 1e9) as u64);
+        let ended = match part.outcome.as_str() {
+            "completed" => String::new(),
+            other => visible(other),
+        };
+        rows.push(vec![
+            part.part.to_string(),
+            part.workers.to_string(),
+            human_count(part.opened),
+            part.cpu_percent.map(percent).unwrap_or_default(),
+            part.rss_bytes.map(size).unwrap_or_default(),
+            part.longest_lag_ns.map(human_ns).unwrap_or_default(),
+            part.settled_seconds.map(seconds).unwrap_or_default(),
+            ended,
+        ]);
+    }
+    columns(&rows)
+}
+
+/// Formats bytes for people, with one decimal.
+pub(super) fn size(bytes: f64) -> String {
+    match bytes {
+        1_048_576.0.. => format!("{:.1} MiB", bytes / 1_048_576.0),
+        1_024.0.. => format!("{:.1} KiB", bytes / 1_024.0),
+        _ => ByteSize(bytes.max(0.0).round() as u64).to_string(),
+    }
 }
 
 /// One part of a run: a stage or a cohort.

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::page::Page;
 use super::style::Style;
-use super::tables::{self, Shown, TableRow};
+use super::tables::{self, Shown, TableRow, size};
 use crate::measure::{GaugeStats, Value};
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
 use crate::report::words::{began, span};
-use crate::units::{ByteSize, counted, format_duration, human_count, visible};
+use crate::units::{counted, format_duration, human_count, visible};
 use crate::verdict::{Exit, View};
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
@@ -42,6 +42,7 @@ pub fn write(
     text.heartbeat()?;
     text.target()?;
     text.generator()?;
+    text.processes()?;
     text.times()?;
     text.parts()?;
     let gates: Vec<_> = run.verdict.gates.iter().collect();
@@ -268,6 +269,15 @@ impl<W: Write> Text<'_, W> {
         self.page.line("generator", &parts.join(" · "))
     }
 
+    /// Writes how each process of a run in parts fared.
+    fn processes(&mut self) -> io::Result<()> {
+        if self.run.parts.is_empty() {
+            return Ok(());
+        }
+        let table = tables::processes(&self.run.parts);
+        self.page.table(&table)
+    }
+
     fn times(&mut self) -> io::Result<()> {
         let rows = tables::times(&self.view);
         self.page.table(&rows)?;
@@ -409,14 +419,5 @@ impl<W: Write> Text<'_, W> {
             100.0.. => format!("{told} ({}/s)", human_count(rate.round() as u64)),
             _ => format!("{told} ({rate:.1}/s)"),
         }
-    }
-}
-
-/// Formats bytes for people, with one decimal.
-fn size(bytes: f64) -> String {
-    match bytes {
-        1_048_576.0.. => format!("{:.1} MiB", bytes / 1_048_576.0),
-        1_024.0.. => format!("{:.1} KiB", bytes / 1_024.0),
-        _ => ByteSize(bytes.max(0.0).round() as u64).to_string(),
     }
 }

@@ -133,6 +133,7 @@ impl Dice {
             },
             started_at: "2026-11-23T20:15:00.250Z".to_owned(),
             facts: self.facts(),
+            parts: self.parts(),
             summary: self.summary(),
             verdict: self.verdict(),
         }
@@ -187,7 +188,24 @@ impl Dice {
                 throttled: dice.count(),
             }),
             surroundings: self.surroundings(),
+            // Told by the records of the parts.
+            parts: Vec::new(),
         }
+    }
+
+    fn parts(&mut self) -> Vec<PartRecord> {
+        self.some(3, |dice| PartRecord {
+            part: dice.count() as u32,
+            machine: dice.text(),
+            workers: dice.count() as usize,
+            cores: dice.maybe(Self::number),
+            outcome: dice.text(),
+            opened: dice.count(),
+            settled_seconds: dice.maybe(Self::number),
+            cpu_percent: dice.maybe(Self::number),
+            rss_bytes: dice.maybe(Self::number),
+            longest_lag_ns: dice.maybe(Self::count),
+        })
     }
 
     fn usage(&mut self) -> Usage {
