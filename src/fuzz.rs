@@ -11,7 +11,7 @@ use crate::frame::peer::assert_same;
 use crate::net::check_any_answer;
 use crate::plan::Plan;
 use crate::scenario::{Form, Outside, Overrides, Scenario, Segment, Source, Variable, parse};
-use crate::{http, json, mqtt};
+use crate::{http, json, mqtt, record};
 
 /// Our reader makes of frames what tungstenite makes of them. The first byte says how many are read at once.
 pub fn frames(data: &[u8]) {
@@ -49,6 +49,11 @@ pub fn mqtt(data: &[u8]) {
     if let Some((cut, bytes)) = data.split_first() {
         mqtt::peer::assert_same(bytes, usize::from(*cut).max(1));
     }
+}
+
+/// A part of a run is read or refused, takes no more memory than one, and what was read can be added up.
+pub fn parts(data: &[u8]) {
+    record::assert_bounded(data);
 }
 
 /// A scenario is taken or refused. Every problem can be shown, and what was taken can be planned.
@@ -235,6 +240,11 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_as_a_part(data in prop_oneof![bytes(), words(PARTS)]) {
+            parts(&data);
+        }
+
+        #[test]
         fn any_text_as_a_scenario(data in prop_oneof![bytes(), words(REFERENCE)]) {
             scenario(&data);
         }
@@ -260,6 +270,7 @@ mod tests {
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12; \
         client_max_window_bits=9; server_no_context_takeover\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
     const PACKETS: &str = "\x01 \x03 \x30\x04\0\x01a \x32\x06\0\x01a\0\x07 \x31\x04\0\x01\n.\x40\x02\0. \x20\x02\0\0\x20\x02\0\x06 \x10\x0d\0\x04MQTT\x04\x02\0\x05\0\0 \x30 \x34 \0";
+    const PARTS: &str = "wsbr\x01 \x04\x00\x00\x00 \u{81} \u{a4}Head \u{a6}Second \u{a3}End \u{a7}version\x03 \u{a8}interval\x01 \u{a7}cohorts\u{81}\u{a4}main \u{a4}open \u{a5}whole\u{82}\u{a6}counts \u{a5}times\u{80} \u{a7}windows\u{80} \u{90} \u{cf}";
     const PACKED: &str =
         "\x07 \x00\x05\x00\u{fa}\u{ff}Hello \x00\x00\u{ff}\u{ff} \x01 \x03\x00 K\x4c\x04\x02 \x00";
     const JSON: &str = r#"{"a": {"b": [ 1, -2.5e3, "x\u0041 \ud83d\ude00", true, null ], "a.b": "" } , "a": false } ]"#;

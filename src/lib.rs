@@ -21,6 +21,7 @@
 //! | [`host`] | the target's side, as far as it is on this machine: process, sockets, resources | knows a connection |
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
+//! | [`record`] | what one process of a run recorded, as a file and back | knows a clock or a socket |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`search`] | the search for the most that holds: what to try next, and what was found | knows a clock or a socket |
 //! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
@@ -45,6 +46,7 @@ pub mod mqtt;
 pub mod net;
 pub mod plan;
 pub mod probe;
+pub mod record;
 pub mod relay;
 pub mod report;
 pub mod scenario;

@@ -57,6 +57,8 @@ const WALLS: &[(&str, &[&str])] = &[
             "units", "metric", "frame", "time", "net", "scenario", "measure",
         ],
     ),
+    // What processes of one run exchange are shards.
+    ("record", &["units", "metric", "measure"]),
     ("verdict", &["units", "metric", "scenario", "measure"]),
     ("search", &["metric", "verdict"]),
     (

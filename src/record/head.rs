@@ -1,0 +1,124 @@
+//! What stands around the shards: which part of which run it is, and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Timestamp;
+
+/// The first record: which part of which run this is. Holds no secret but those that the scenario's text spells out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// The version of the program that wrote it.
+    pub wsbench: String,
+    /// The part.
+    pub part: PartOf,
+    /// The time of the first dial of all parts, in nanoseconds since 1970.
+    pub start_ns: u64,
+    /// The seed.
+    pub seed: u64,
+    /// The scenario, as the command line named it.
+    pub scenario: String,
+    /// Whether it was read from a file of that name.
+    pub is_file: bool,
+    /// Its text, as the user wrote it: `${NAME}` is not replaced.
+    pub text: String,
+    /// What the command line changed, as it was typed.
+    pub changes: Vec<String>,
+    /// The files that it was read from, by name, with the SHA-256 of each in hexadecimal.
+    pub files: Vec<(String, String)>,
+    /// The SHA-256 of all that makes the plan, in hexadecimal; the same in all parts.
+    pub plan: String,
+    /// The machine.
+    pub machine: Machine,
+}
+
+impl Head {
+    /// What cannot be true of it.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        let PartOf { number, parts } = self.part;
+        let cores = self.machine.cores;
+        if number == 0 || number > parts {
+            Some("there is no such part")
+        } else if !(1..=1 << 16).contains(&self.machine.workers) {
+            Some("no process has so many workers")
+        } else if cores.is_some_and(|cores| !(0.0..=1e6).contains(&cores)) {
+            Some("no machine has so many cores")
+        } else {
+            None
+        }
+    }
+}
+
+/// Which part of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PartOf {
+    /// From 1.
+    pub number: u32,
+    /// How many there are.
+    pub parts: u32,
+}
+
+/// What the system gives this process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Worker threads.
+    pub workers: u32,
+    /// Whether a timer with nanosecond resolution keeps the deadlines.
+    pub precise_timer: bool,
+    /// Whether the kernel reports acknowledgements.
+    pub kernel_view: bool,
+    /// How many cores this process may use; `None` if the system does not say.
+    pub cores: Option<f64>,
+    /// `linux`, `macos`, …
+    pub os: String,
+    /// `x86_64`, `aarch64`, …
+    pub arch: String,
+    /// The kernel's release, if it can be read.
+    pub kernel: Option<String>,
+    /// The number of cores that this process may use, if known.
+    pub cpus: Option<usize>,
+    /// The name of the processor, if it can be read.
+    pub cpu_model: Option<String>,
+}
+
+/// The last record: how the part ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// How many seconds it has told of.
+    pub seconds: u64,
+    /// How many connections opened in all of them.
+    pub opened: u64,
+    /// Whether a signal ended its load.
+    pub interrupted: bool,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+    /// When each of its planned connections was open or had failed; `None` if that never was, or is not asked.
+    pub settled_ns: Option<Timestamp>,
+    /// When its load ended.
+    pub load_ended_ns: Timestamp,
+    /// When its last connection had ended.
+    pub ended_ns: Timestamp,
+    /// How long after the named time it began, in nanoseconds.
+    pub late_ns: u64,
+    /// Periods of the limit of CPU in which something ran, and those in which the limit was used up.
+    pub throttling: Option<(u64, u64)>,
+    /// How many look-ups of a name failed, and the error of the last.
+    pub look_ups_failed: Option<(u64, String)>,
+}
+
+impl End {
+    /// Whether its numbers can be computed with.
+    pub(super) fn is_possible(&self) -> bool {
+        const LATEST: Timestamp = Timestamp::from_nanos(1 << 62);
+        const MOST: u64 = 1 << 53;
+        let times = [
+            Some(self.load_ended_ns),
+            Some(self.ended_ns),
+            self.settled_ns,
+        ];
+        let (periods, throttled) = self.throttling.unwrap_or_default();
+        let failed = self.look_ups_failed.as_ref().map(|(count, _)| *count);
+        let counts = [periods, throttled, failed.unwrap_or_default(), self.late_ns];
+        times.into_iter().flatten().all(|time| time < LATEST)
+            && counts.iter().all(|count| *count < MOST)
+    }
+}
