@@ -53,7 +53,7 @@ pub(super) fn folder(
     match out {
         Some(folder) => Ok(folder.to_owned()),
         None => Ok(OutputSet::dated_folder(
-            super::run::REPORTS.as_ref(),
+            super::conclude::REPORTS.as_ref(),
             name,
             started_at,
         )?),
