@@ -99,6 +99,23 @@ pub(super) enum CliError {
     /// A gate of `compare` is none on a baseline.
     #[error("judge `{gate}`: {what}")]
     Gate { gate: String, what: String },
+    /// Something cannot be played in parts.
+    #[error("play in parts {what}\nhint: {hint}")]
+    InParts { what: String, hint: String },
+    /// Parts cannot begin at the named time.
+    #[error(
+        "start at {at}: {why}\nhint: name the same time for all parts, soon enough for all of them to be ready"
+    )]
+    StartAt { at: String, why: String },
+    /// A recorded part cannot be used.
+    #[error("use {}: {what}", path.display())]
+    Part { path: PathBuf, what: String },
+    /// Parts of a run are missing.
+    #[error("put the parts together: {0}")]
+    Parts(String),
+    /// The plan of a part cannot be made again.
+    #[error("make the plan of the parts again: {0}")]
+    Changed(String),
     /// A signal came between two runs, or ended one.
     #[error("compare: interrupted")]
     Stopped,
@@ -216,6 +233,11 @@ impl CliError {
             | Self::NotASession { .. }
             | Self::NotComparable(_)
             | Self::NothingNew
+            | Self::InParts { .. }
+            | Self::StartAt { .. }
+            | Self::Part { .. }
+            | Self::Parts(_)
+            | Self::Changed(_)
             | Self::Gate { .. }
             | Self::Output(_)
             | Self::Embedded(_)

@@ -36,6 +36,21 @@ pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Opens a file for reading.
+///
+/// # Errors
+/// When it cannot be opened, or is a folder, a device or a pipe.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    let file = open(OpenOptions::new().read(true), path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a file",
+        )),
+    }
+}
+
 /// Lists the files of a folder, by name.
 ///
 /// # Errors

@@ -86,6 +86,26 @@ impl Input {
         self.named.load_with(&self.changes)
     }
 
+    /// The scenario as it was named.
+    pub(super) fn scenario(&self) -> &str {
+        &self.named.scenario
+    }
+
+    /// Reads the scenario from a text instead of its file, with these variables of the environment.
+    pub(super) fn load_text(
+        &self,
+        text: String,
+        is_file: bool,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, CliError> {
+        let name = match is_file {
+            true => self.named.scenario.clone(),
+            false => format!("{}.toml", self.named.scenario),
+        };
+        let source = Source { name, text };
+        self.named.load_source(source, &self.changes, env)
+    }
+
     /// The same, against another server.
     pub(super) fn load_against(&self, url: &str) -> Result<Loaded, CliError> {
         let named = Named {
@@ -121,11 +141,19 @@ impl Named {
     }
 
     fn load_with(&self, changes: &Changes) -> Result<Loaded, CliError> {
-        let source = self.source()?;
+        self.load_source(self.source()?, changes, &|name| std::env::var(name).ok())
+    }
+
+    fn load_source(
+        &self,
+        source: Source,
+        changes: &Changes,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, CliError> {
         let own = (PathBuf::from(&self.scenario), "the scenario");
         let files = RefCell::new(vec![own]);
         let outside = Outside {
-            env: &|name| std::env::var(name).ok(),
+            env,
             read: &|path| {
                 files
                     .borrow_mut()

@@ -15,8 +15,10 @@ mod formats;
 mod init;
 mod input;
 mod log;
+mod merge;
 mod messages;
 mod observer;
+mod part;
 mod past;
 mod presets;
 mod probe;
@@ -71,6 +73,8 @@ enum Command {
     Search(search::Args),
     /// Show a stored run again, or write it in another format
     Report(report::Args),
+    /// Put the recorded parts of a run together, and judge them by its gates
+    Merge(merge::Args),
     /// Compare runs with runs, or with a baseline
     Compare(compare::Args),
     /// Keep what a server did, to compare later versions with
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Try(args) => trial::run(&args),
         Command::Search(args) => search::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Ab(args) => ab::run(&args),

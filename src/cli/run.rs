@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::input::{Input, Loaded};
 use super::log::Log;
 use super::messages::Messages;
+use super::part::{Asked, Part, PartArgs};
 use super::past::{Against, Past};
 use super::repeat::Repeat;
 use super::signals::Signals;
@@ -50,6 +51,8 @@ pub(super) struct Args {
     #[command(flatten)]
     against: Against,
     #[command(flatten)]
+    share: PartArgs,
+    #[command(flatten)]
     reporting: Reporting,
 }
 
@@ -66,8 +69,26 @@ pub(super) fn parse_workers() -> RangedI64ValueParser<u16> {
 /// Executes the whole command.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let mut loaded = args.input.load()?;
-    let run = run_loaded(args, &mut loaded);
+    let run = match args.share.asked() {
+        None => run_loaded(args, &mut loaded),
+        Some(asked) => run_part(args, &loaded, &asked),
+    };
     run.map_err(|error| error.masked(&loaded.scenario.secrets))
+}
+
+/// Plays one part of the plan, and writes what it saw instead of judging it.
+fn run_part(args: &Args, loaded: &Loaded, asked: &Asked<'_>) -> Result<Exit, CliError> {
+    let workers = engine::workers(args.workers.map(usize::from), cores())?;
+    let _log = log(args, loaded, None)?;
+    let part = Part {
+        loaded,
+        asked,
+        scenario: args.input.scenario(),
+        seed: args.seed,
+        workers,
+        quiet: args.reporting.quiet,
+    };
+    part.play()
 }
 
 fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {

@@ -14,6 +14,7 @@ mod interrupts;
 mod leftovers;
 mod logins;
 mod outputs;
+mod parts;
 mod proxies;
 mod refusals;
 mod reports;

@@ -14,11 +14,12 @@ use std::process::Output;
 
 use common::process;
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/capacity.md",
+    "docs/cluster.md",
     "docs/connections.md",
     "docs/design.md",
     "docs/dialects.md",

@@ -1,0 +1,287 @@
+//! `wsbench merge`: puts the recorded parts of a run together, and judges and reports them as one run.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::conclude::Reporting;
+use super::error::CliError;
+use super::files;
+use super::input::Loaded;
+use super::part::{again, differs, start_of};
+use super::past::{Against, Past};
+use super::signals::Signals;
+use crate::engine::{self, Limits, Recorded, Replayed, replay};
+use crate::measure::{Layout, Sample, Shard, Summary, Surroundings};
+use crate::plan::Plan;
+use crate::record::{End, Head, PartOf, Reader, RecordError};
+use crate::report::{Host, Options, Parts, Run};
+use crate::units::Timestamp;
+use crate::verdict::{Exit, Facts, Outcome, PartFacts, Throttling, judge};
+
+/// Put the recorded parts of a run together, and judge them by its gates.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The files of all parts, in any order
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    against: Against,
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+/// Executes the whole command.
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    // There may be more parts than the soft limit of descriptors allows.
+    Limits::of_this_machine();
+    let parts = open_all(&args.files)?;
+    let mut loaded = again(parts[0].head())?;
+    let run = merge(args, &mut loaded, parts);
+    run.map_err(|error| error.masked(&loaded.scenario.secrets))
+}
+
+fn merge(args: &Args, loaded: &mut Loaded, mut parts: Vec<PartFile>) -> Result<Exit, CliError> {
+    let head = parts[0].head().clone();
+    let workers = parts
+        .iter()
+        .map(|part| part.head().machine.workers as usize);
+    let past = Past::open(&args.against, loaded, workers.sum())?;
+    let labels = args.reporting.labels(loaded)?;
+    let plan = Plan::new(loaded.scenario.clone(), head.seed, 0);
+    let layout = plan.layout();
+    for part in &mut parts {
+        part.layout = Some(layout.clone());
+    }
+    let mut replayed = replay(&plan, &mut parts, &mut Silent)?;
+    let secrets = &loaded.scenario.secrets;
+    replayed.summary.each_text(|text| secrets.mask_in(text));
+
+    let (signals, _) = Signals::listen()?;
+    let output = (args.reporting).open_output(&loaded.scenario, start_of(&head))?;
+    let mut needed = loaded.files.clone();
+    needed.extend(
+        parts
+            .iter()
+            .map(|part| (part.path.clone(), "a part of the run")),
+    );
+    let formats = args.reporting.formats.open(&needed, None)?;
+    let Replayed { summary, health } = replayed;
+    let facts = facts(&parts, health);
+    let verdict = judge(&loaded.scenario, &summary, &facts);
+    let mut run = Run::of(Parts {
+        scenario: &loaded.scenario,
+        scenario_text: &loaded.text,
+        scenario_file: loaded.file.clone(),
+        options: Options {
+            seed: head.seed,
+            overrides: head.changes.clone(),
+            labels,
+        },
+        host: host(&parts),
+        started_at: start_of(&head),
+        facts,
+        summary,
+        verdict,
+    });
+    if let Some(past) = &past {
+        past.settle(&mut run);
+    }
+    let heard = signals.count();
+    let failures = [None, None];
+    Ok((args.reporting).conclude(&run, output, formats, &signals, heard, failures))
+}
+
+/// A part that is being read.
+struct PartFile {
+    path: PathBuf,
+    reader: Reader<BufReader<File>>,
+    /// The layout of its shards, once the plan is known.
+    layout: Option<Layout>,
+}
+
+impl PartFile {
+    fn open(path: &Path) -> Result<Self, CliError> {
+        let file = files::open_file(path).map_err(RecordError::System);
+        let reader = file.and_then(|file| Reader::begin(BufReader::new(file)));
+        Ok(Self {
+            reader: reader.map_err(|error| unusable(path, error))?,
+            path: path.to_owned(),
+            layout: None,
+        })
+    }
+
+    fn head(&self) -> &Head {
+        self.reader.head()
+    }
+
+    fn part(&self) -> PartOf {
+        self.reader.head().part
+    }
+}
+
+impl Recorded for PartFile {
+    type Error = CliError;
+
+    fn next(&mut self) -> Result<Option<(Shard, Sample)>, CliError> {
+        let Some(layout) = &self.layout else {
+            return Ok(None);
+        };
+        let second = self.reader.second(layout);
+        let second = second.map_err(|error| unusable(&self.path, error))?;
+        Ok(second.map(|second| (second.shard, second.sample)))
+    }
+
+    fn ended(&self) -> (Timestamp, Timestamp) {
+        let end = self.reader.end();
+        end.map_or((Timestamp::ORIGIN, Timestamp::ORIGIN), |end| {
+            (end.load_ended_ns, end.ended_ns)
+        })
+    }
+}
+
+fn unusable(path: &Path, error: impl std::fmt::Display) -> CliError {
+    CliError::Part {
+        path: path.to_owned(),
+        what: error.to_string(),
+    }
+}
+
+/// Opens all parts of one run, in the order of their numbers. There is at least one.
+fn open_all(paths: &[PathBuf]) -> Result<Vec<PartFile>, CliError> {
+    let parts = paths.iter().map(|path| PartFile::open(path));
+    let mut parts: Vec<PartFile> = parts.collect::<Result<_, _>>()?;
+    parts.sort_by_key(|part| part.part().number);
+    for pair in parts.windows(2) {
+        let [one, other] = pair else { continue };
+        if let Some(why) = differs(other.head(), one.head()) {
+            return Err(unusable(
+                &other.path,
+                format_args!("it is of another run: {why}"),
+            ));
+        }
+        if one.part() == other.part() {
+            let (number, first) = (one.part().number, one.path.display());
+            let why = format_args!("it is part {number} once more, which {first} is already");
+            return Err(unusable(&other.path, why));
+        }
+    }
+    let PartOf { parts: all, .. } = parts[0].part();
+    let there: Vec<u32> = parts.iter().map(|part| part.part().number).collect();
+    let missing: Vec<String> = (1..=all)
+        .filter(|number| there.binary_search(number).is_err())
+        .map(|number| number.to_string())
+        .collect();
+    match missing.len() {
+        0 => Ok(parts),
+        _ => Err(CliError::Parts(format!(
+            "of {all} parts, {} missing: {}\nhint: give the files of all parts",
+            match missing.len() {
+                1 => "one is".to_owned(),
+                many => format!("{many} are"),
+            },
+            missing.join(", ")
+        ))),
+    }
+}
+
+/// What is known of the processes together, and of each.
+fn facts(parts: &[PartFile], health: Vec<Summary>) -> Facts {
+    let each: Vec<PartFacts> = (parts.iter().zip(health))
+        .filter_map(|(part, health)| Some(of_part(part, part.reader.end()?, health)))
+        .collect();
+    let ends = || parts.iter().filter_map(|part| part.reader.end());
+    let failed = parts.iter().find_map(|part| {
+        let why = part.reader.end()?.failure.as_ref()?;
+        let number = part.part().number;
+        Some(format!("part {number} failed to {why}"))
+    });
+    let outcome = match failed {
+        Some(why) => Outcome::Broken { why },
+        None if ends().any(|end| end.interrupted) => Outcome::Interrupted,
+        None => Outcome::Completed,
+    };
+    let failed = ends().filter_map(|end| end.look_ups_failed.clone());
+    let look_ups_failed =
+        failed.reduce(|(all, _), (count, last)| (all.saturating_add(count), last));
+    let worst = |one: Throttling, other: Throttling| match one.share() >= other.share() {
+        true => one,
+        false => other,
+    };
+    Facts {
+        outcome,
+        workers: each.iter().map(|part| part.facts.workers).sum(),
+        precise_timer: each.iter().all(|part| part.facts.precise_timer),
+        kernel_view: each.iter().all(|part| part.facts.kernel_view),
+        cores: each.iter().map(|part| part.facts.cores).sum(),
+        throttling: (each.iter())
+            .filter_map(|part| part.facts.throttling)
+            .reduce(worst),
+        surroundings: Surroundings {
+            look_ups_failed,
+            ..Surroundings::default()
+        },
+        parts: each,
+    }
+}
+
+fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
+    let machine = &part.head().machine;
+    let outcome = match (&end.failure, end.interrupted) {
+        (Some(why), _) => Outcome::Broken {
+            why: format!("failed to {why}"),
+        },
+        (None, true) => Outcome::Interrupted,
+        (None, false) => Outcome::Completed,
+    };
+    let words = [
+        machine.cpu_model.clone().unwrap_or_default(),
+        format!("{} {}", machine.os, machine.arch),
+        machine.kernel.clone().unwrap_or_default(),
+    ];
+    let words = words.into_iter().filter(|word| !word.is_empty());
+    PartFacts {
+        number: part.part().number,
+        machine: words.collect::<Vec<_>>().join(", "),
+        facts: Facts {
+            outcome,
+            workers: machine.workers as usize,
+            precise_timer: machine.precise_timer,
+            kernel_view: machine.kernel_view,
+            cores: machine.cores,
+            throttling: (end.throttling)
+                .map(|(periods, throttled)| Throttling { periods, throttled }),
+            surroundings: Surroundings::default(),
+            parts: Vec::new(),
+        },
+        health,
+        settled: end.settled_ns,
+    }
+}
+
+/// The machine, as far as all parts have the same.
+fn host(parts: &[PartFile]) -> Host {
+    fn same<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {
+        let first = all.next()?;
+        all.all(|other| other == first).then_some(first)
+    }
+    let machines = || parts.iter().map(|part| &part.head().machine);
+    let several = || "several".to_owned();
+    Host {
+        os: same(machines().map(|one| one.os.clone())).unwrap_or_else(several),
+        arch: same(machines().map(|one| one.arch.clone())).unwrap_or_else(several),
+        kernel: same(machines().map(|one| one.kernel.clone())).flatten(),
+        cpus: same(machines().map(|one| one.cpus)).flatten(),
+        cpu_model: same(machines().map(|one| one.cpu_model.clone())).flatten(),
+    }
+}
+
+/// Looks at nothing: the run is over.
+struct Silent;
+
+impl engine::Observer for Silent {
+    fn second(&mut self, _second: &engine::Second<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,302 @@
+//! What makes the plan of a run, as each part carries it: the text of the scenario, what the command line changed, and
+//! the hashes of the files that it needs. So any machine can make the plan again, without a secret of the parts.
+
+use std::time::{Duration, SystemTime};
+
+use clap::Parser;
+use sha2::{Digest, Sha256};
+
+use crate::cli::error::CliError;
+use crate::cli::files::{self, Needed};
+use crate::cli::input::{Input, Loaded};
+use crate::record::{Head, Machine, PartOf};
+use crate::report::utc;
+use crate::scenario::{Outside, Scenario, shown_address};
+use crate::units::visible;
+
+/// A scenario as it was asked for.
+pub(super) struct Bundle<'a> {
+    pub(super) scenario: &'a str,
+    pub(super) loaded: &'a Loaded,
+    pub(super) seed: u64,
+    pub(super) start_ns: u64,
+}
+
+impl Bundle<'_> {
+    /// The head of a part.
+    ///
+    /// # Errors
+    /// When a file that the scenario was read from cannot be read again.
+    pub(super) fn head(&self, part: PartOf, machine: Machine) -> Result<Head, CliError> {
+        let Self {
+            loaded,
+            seed,
+            start_ns,
+            ..
+        } = *self;
+        let mut head = Head {
+            wsbench: env!("CARGO_PKG_VERSION").to_owned(),
+            part,
+            start_ns,
+            seed,
+            scenario: shown_address(self.scenario),
+            is_file: loaded.file.is_some(),
+            text: loaded.text.clone(),
+            changes: loaded.overrides.clone(),
+            files: digests(&loaded.files)?,
+            plan: String::new(),
+            machine,
+        };
+        head.plan = hash(&head, &loaded.scenario);
+        Ok(head)
+    }
+}
+
+/// The SHA-256 of what makes the plan, in hexadecimal, and of what became of it: that depends on variables of the
+/// environment, which are told nobody. The names of files may differ from machine to machine.
+fn hash(head: &Head, scenario: &Scenario) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    add(&head.wsbench);
+    add(&head.text);
+    head.changes.iter().for_each(|change| add(change));
+    head.files.iter().for_each(|(_, digest)| add(digest));
+    let numbers = [head.seed, head.start_ns, head.part.parts.into()];
+    add(&format!("{numbers:?} {:?}", scenario.load));
+    for cohort in &scenario.cohorts {
+        add(&format!("{} {}", cohort.name, cohort.connections));
+    }
+    scenario.gates.pass.iter().for_each(|gate| add(&gate.text));
+    hex(&hash.finalize())
+}
+
+/// The number that the stamps of all parts of a run have.
+pub(super) fn run_number(head: &Head) -> u32 {
+    let digits = head.plan.get(..8).unwrap_or_default();
+    u32::from_str_radix(digits, 16).unwrap_or_default()
+}
+
+/// What a part does not have in common with another one, in words; `None` if both are of one run.
+pub(in crate::cli) fn differs(one: &Head, other: &Head) -> Option<String> {
+    let number = other.part.number;
+    let differs = |what: &str, here: &str, there: &str| {
+        (here != there)
+            .then(|| format!("its {what} is {here}, and that of part {number} is {there}"))
+    };
+    let parts = |head: &Head| head.part.parts.to_string();
+    let start = |head: &Head| utc(start_of(head));
+    let seed = |head: &Head| head.seed.to_string();
+    let changes = |head: &Head| format!("`{}`", head.changes.join(" "));
+    let differs = differs("version of wsbench", &one.wsbench, &other.wsbench)
+        .or_else(|| differs("number of parts", &parts(one), &parts(other)))
+        .or_else(|| differs("start", &start(one), &start(other)))
+        .or_else(|| differs("seed", &seed(one), &seed(other)))
+        .or_else(|| differs("command line", &changes(one), &changes(other)))
+        .or_else(|| {
+            let is_other = one.text != other.text;
+            is_other.then(|| format!("its scenario has another text than that of part {number}"))
+        })
+        .or_else(|| {
+            let mut pairs = one.files.iter().zip(&other.files);
+            let ((name, _), _) = pairs.find(|((_, here), (_, there))| here != there)?;
+            Some(format!(
+                "{name} is another file for it than for part {number}"
+            ))
+        })
+        .or_else(|| {
+            let is_other = one.plan != other.plan;
+            is_other.then(|| format!("its plan is another than that of part {number}"))
+        });
+    differs.map(|differs| visible(&differs))
+}
+
+/// When all parts began.
+pub(in crate::cli) fn start_of(head: &Head) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(head.start_ns)
+}
+
+/// The command line that a head tells of.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Again {
+    #[command(flatten)]
+    input: Input,
+}
+
+/// Reads the scenario of a part again. Where a variable of the environment is not set, its name stands in for it: the
+/// verdict needs no secret.
+///
+/// # Errors
+/// When it is none any more, or its files are not there, or not the ones of the run.
+pub(in crate::cli) fn again(head: &Head) -> Result<Loaded, CliError> {
+    let again = Again::try_parse_from(arguments(head));
+    let again = again.map_err(|error| {
+        let error = error.to_string();
+        let line = error.lines().next().unwrap_or_default();
+        CliError::Changed(format!(
+            "its command line cannot be read again: {}",
+            visible(line)
+        ))
+    })?;
+    let env = |name: &str| {
+        let stand_in = || format!("value-of-{name}");
+        Some(std::env::var(name).unwrap_or_else(|_| stand_in()))
+    };
+    let loaded = (again.input).load_text(head.text.clone(), head.is_file, &env)?;
+    let files = digests(&loaded.files)?;
+    for ((name, digest), (_, of_run)) in files.iter().zip(&head.files) {
+        if digest != of_run {
+            return Err(CliError::Changed(format!(
+                "{name} is not the file that it was played with"
+            )));
+        }
+    }
+    if files.len() != head.files.len() {
+        return Err(CliError::Changed(
+            "its scenario needs other files than it was played with".to_owned(),
+        ));
+    }
+    match head.plan == hash(head, &loaded.scenario) {
+        true => Ok(loaded),
+        false => Err(CliError::Changed(
+            "it comes out another way here\nhint: set the variables of the environment that its scenario needs"
+                .to_owned(),
+        )),
+    }
+}
+
+/// The scenario and what was changed of it, as arguments. Leaves out what may be secret, or is of no use without a
+/// connection.
+fn arguments(head: &Head) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for change in &head.changes {
+        let (option, value) = match change.split_once(' ') {
+            Some((option, value)) => (option, Some(value)),
+            None => (change.as_str(), None),
+        };
+        if matches!(option, "--header" | "--key-log") {
+            continue;
+        }
+        let quoted = value.and_then(|value| value.strip_prefix('"')?.strip_suffix('"'));
+        match quoted.or(value) {
+            Some(value) => arguments.push(format!("{option}={value}")),
+            None => arguments.push(option.to_owned()),
+        }
+    }
+    arguments.push("--".to_owned());
+    arguments.push(head.scenario.clone());
+    arguments
+}
+
+/// The files that a scenario was read from besides its own, each with its SHA-256 in hexadecimal.
+fn digests(files: &[Needed]) -> Result<Vec<(String, String)>, CliError> {
+    let files = files.iter().skip(1);
+    let digests = files.map(|(path, _)| {
+        let bytes = files::read(path, Outside::MAX_DATA);
+        let bytes = bytes.map_err(|source| CliError::Scenario {
+            path: path.clone(),
+            hint: "it is needed once more, to tell that all parts have the same".to_owned(),
+            source,
+        })?;
+        let name = path.display().to_string();
+        Ok((name, hex(&Sha256::digest(&bytes))))
+    });
+    digests.collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(arguments: &[&str]) -> Loaded {
+        let again = Again::try_parse_from(arguments).expect("they are right");
+        again.input.load().expect("it is a scenario")
+    }
+
+    fn head(scenario: &str, loaded: &Loaded, start_ns: u64) -> Head {
+        let bundle = Bundle {
+            scenario,
+            loaded,
+            seed: 5,
+            start_ns,
+        };
+        let part = PartOf {
+            number: 1,
+            parts: 2,
+        };
+        let machine = Machine {
+            workers: 2,
+            precise_timer: true,
+            kernel_view: true,
+            cores: None,
+            os: String::new(),
+            arch: String::new(),
+            kernel: None,
+            cpus: None,
+            cpu_model: None,
+        };
+        bundle.head(part, machine).expect("its files are there")
+    }
+
+    #[test]
+    fn a_plan_is_made_again_of_what_a_part_carries() {
+        let arguments = [
+            "echo",
+            "--url=wss://127.0.0.1:9/?token=t0ken",
+            "--connections=12",
+            "--rate=3/s",
+            "--duration=7s",
+            "--gate=p99(latency.echo) < 9ms",
+            "--header=Authorization: Bearer xyz",
+            "--insecure",
+        ];
+        let loaded = loaded(&arguments);
+        let head = head("echo", &loaded, 7);
+        let carried = format!("{head:?}");
+        for secret in ["t0ken", "xyz"] {
+            assert!(!carried.contains(secret), "{carried}");
+        }
+        let again = again(&head).unwrap_or_else(|error| panic!("{error}"));
+        let (mut here, mut there) = (loaded.scenario, again.scenario);
+        assert_eq!(here.cohorts.len(), there.cohorts.len());
+        assert_eq!(here.gates, there.gates);
+        assert_eq!(here.load, there.load);
+        let (here, there) = (here.cohorts.remove(0), there.cohorts.remove(0));
+        assert_eq!(here.connections, there.connections);
+        assert_eq!(here.messages, there.messages);
+        assert_eq!(again.file, None);
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let loaded = loaded(&["echo", "--url=ws://127.0.0.1:9/"]);
+        let one = head("echo", &loaded, 7);
+        assert_eq!(differs(&one, &one), None);
+        let says = |change: &dyn Fn(&mut Head)| {
+            let mut other = one.clone();
+            change(&mut other);
+            differs(&other, &one).expect("it differs")
+        };
+        let seed = says(&|head| head.seed = 6);
+        assert_eq!(seed, "its seed is 6, and that of part 1 is 5");
+        assert!(says(&|head| head.start_ns = 8_000_000_000).contains("start is 1970"));
+        assert!(says(&|head| head.text.push('#')).contains("another text"));
+        assert!(says(&|head| head.part.parts = 3).contains("number of parts is 3"));
+        assert!(says(&|head| head.plan.push('0')).contains("another than"));
+    }
+
+    #[test]
+    fn a_plan_that_was_changed_is_refused() {
+        let loaded = loaded(&["echo", "--url=ws://127.0.0.1:9/"]);
+        let mut head = head("echo", &loaded, 7);
+        head.changes.push("--connections 5".to_owned());
+        assert!(again(&head).is_err_and(|error| error.to_string().contains("another way")));
+    }
+}
