@@ -261,7 +261,7 @@ ALL = [
         1000,
         10,
         ("wsbench-h1", "wsbench-h2-100"),
-        {"cpu_us": Goal(1)},
+        {"cpu_us": Goal(1.25)},
         name="h2",
         title="1,000 connections through haproxy, 10/s each; over HTTP/2 100 share a TCP connection",
     ),
