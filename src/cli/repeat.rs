@@ -72,7 +72,16 @@ impl Repeat<'_> {
                 all.exit = Exit::Interrupted;
                 break;
             }
-            let (run, exit) = self.once(&folder.join(number.to_string()), &mut all)?;
+            let (run, exit) = match self.once(&folder.join(number.to_string()), &mut all) {
+                Ok(ended) => ended,
+                // Nothing has begun that could be told of.
+                Err(error) if number == 1 => return Err(error),
+                Err(error) => {
+                    all.exit = all.exit.max(error.exit());
+                    all.failures.push(error);
+                    break;
+                }
+            };
             if !self.quiet {
                 term::note(format!(
                     "run {number} of {}: {}",

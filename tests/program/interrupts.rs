@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::common::{
     Echo, Ended, Event, FILES, Handshake, OnClose, Report, Running, Script, Server,
 };
+use super::leftovers;
 
 /// Far longer than these tests: what ends it is what they are about.
 pub(super) fn scenario(url: &str, ramp_up: &str) -> String {
@@ -217,6 +218,65 @@ fn a_signal_ends_a_trial_as_soon() {
         let running = Running::call(folder, &["try", "test.toml", "--for", "50s"], &[]);
         wait.interrupt(running, 1);
     }
+}
+
+/// Starts three runs of a scenario, which are one session.
+fn session(scenario: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("test.toml"), scenario).unwrap();
+    let run = ["run", "test.toml", "--repeat", "3", "--out", "report"];
+    Running::call(folder, &run, &[])
+}
+
+/// Interrupts a session whose runs have then ended like this, and no other has begun.
+#[track_caller]
+fn assert_broken_off(session: Running, outcomes: &[&str]) {
+    session.signal("INT");
+    let ended = session.end();
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    let says = "the session was broken off (exit code 130)\n";
+    assert!(ended.stdout.ends_with(says), "{}", ended.stdout);
+    let runs: Vec<String> = (1..=outcomes.len()).map(|run| run.to_string()).collect();
+    for (run, outcome) in runs.iter().zip(outcomes) {
+        let report = Report::read(&ended.file(run));
+        assert_eq!(report.json["outcome"], *outcome, "run {run}");
+        assert!(report.count("connections.opened") > 0);
+    }
+    assert!(!ended.file(&(runs.len() + 1).to_string()).exists());
+    let stored = std::fs::read_to_string(ended.file("session.json")).unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["exit_code"], 130);
+    assert_eq!(stored["runs"], serde_json::json!(runs));
+    // What was cut short is no value that versions could be compared by.
+    assert!(stored["session"].is_null(), "{stored}");
+    let add = ["baseline", "add", "base.json", "report"];
+    let added = Running::call(ended.into_folder(), &add, &[]).end();
+    assert_eq!(added.code, 2, "{}{}", added.stdout, added.stderr);
+}
+
+#[test]
+fn a_signal_in_a_session_ends_it_with_the_run_that_goes_on() {
+    let server = Server::start(Script::default());
+    let long = session(&scenario(&server.url(), "0s"));
+    server.wait_until(|log| log.messages() > 200);
+    assert_broken_off(long, &["interrupted"]);
+
+    let server = Server::start(Script::default());
+    let short = session(&leftovers::short(&server.url()));
+    server.wait_until(|log| log.opened() >= 8);
+    assert_broken_off(short, &["completed", "interrupted"]);
+}
+
+#[test]
+fn a_signal_between_two_runs_of_a_session_ends_it() {
+    let server = Server::start(Script::default());
+    let session = session(&leftovers::short(&server.url()));
+    let begun = Instant::now();
+    while !session.folder().join("report/1/run.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never ends");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_broken_off(session, &["completed"]);
 }
 
 #[test]
