@@ -102,12 +102,13 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     new_folder(&args.out)?;
     let each = Duration::from(RunPlan::new(scenario.clone(), 1, 0).length()) + args.settle;
     term::print(planned(args, &plan, each).as_bytes())?;
+    let own: Vec<&str> = OWN.into_iter().chain(args.vary.replaces()).collect();
     let searching = Searching {
         args,
         plan,
         workers,
         started: Instant::now(),
-        prober: Prober::new(&OWN, &signals, args.settle),
+        prober: Prober::new(&own, &signals, args.settle),
         probes: Vec::new(),
         records: Vec::new(),
     };

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wsbench::server::{Behaviour, EmbeddedServer};
@@ -40,6 +40,19 @@ fn search_by(by: &[&str], url: &str, arguments: &[&str]) -> Running {
     let fixed = ["--vary", "connections", "--out", "found"];
     let all = [&own[..], &fixed[..], arguments].concat();
     Running::call_by(by, folder, &all, &[]).within(Duration::from_secs(120))
+}
+
+/// Waits until there is something, 30 s at most.
+#[track_caller]
+fn awaited<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}: never");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn found(ended: &Ended) -> Value {
@@ -120,17 +133,28 @@ fn the_limit_of_wsbench_is_an_outcome_of_its_own() {
 fn ctrl_c_writes_what_is_known() {
     let server = server();
     let running = search(server.url(), &["--from", "20", "--to", "4000000"]);
-    let first = running.folder().join("found/02-40");
-    while !first.exists() {
-        std::thread::sleep(Duration::from_millis(5));
-        assert!(running.seconds() < 60.0, "{}", running.stderr());
-    }
+    let second = running.folder().join("found/02-40");
+    awaited("the second probe", || second.exists().then_some(()));
     running.signal("INT");
     let ended = running.end();
     assert_eq!(ended.code, 130, "{}{}", ended.stdout, ended.stderr);
     let json = found(&ended);
     assert_eq!(json["result"]["ended"], "interrupted");
     assert_eq!(json["result"]["most"], 20);
+}
+
+#[test]
+fn what_stands_behind_two_dashes_is_what_the_probes_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let range = ["--from", "1", "--to", "1", "--arrivals", "5/s"];
+    let own = [
+        "search", "--vary", "arrivals", "--out", "found", "--settle", "0s",
+    ];
+    let fixed = ["--duration", "1s", "--", "storm"];
+    let all = [&own[..], &range, &fixed].concat();
+    let ended = Running::call(folder, &all, &[]).end();
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(found(&ended)["result"]["most"], 1);
 }
 
 #[test]

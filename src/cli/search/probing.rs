@@ -25,8 +25,8 @@ const PORTS: Duration = Duration::from_secs(65);
 
 /// Runs probes.
 pub(super) struct Prober<'a> {
-    /// The options that the search has in common with its probes.
-    shared: Vec<OsString>,
+    /// What the search has in common with its probes: options, and what stands behind `--`.
+    shared: (Vec<OsString>, Vec<OsString>),
     signals: &'a Signals,
     settle: Duration,
     ran: bool,
@@ -49,7 +49,7 @@ impl<'a> Prober<'a> {
     pub(super) fn new(own: &[&str], signals: &'a Signals, settle: Duration) -> Self {
         Self {
             // The first two are the program and `search`.
-            shared: without(own, std::env::args_os().skip(2)),
+            shared: shared(own, std::env::args_os().skip(2)),
             signals,
             settle,
             ran: false,
@@ -92,10 +92,12 @@ impl<'a> Prober<'a> {
         };
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
-        command.arg("run").args(&self.shared).args(more);
+        let (options, named) = &self.shared;
+        command.arg("run").args(options).args(more);
         command
             .args(["--quiet", "--abort", ABORT, "--out"])
-            .arg(folder);
+            .arg(folder)
+            .args(named);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         // A terminal sends Ctrl-C to its whole process group, and a signal is passed on below.
         #[cfg(unix)]
@@ -156,20 +158,26 @@ fn interrupt(child: &mut Child) {
     let _ = child.kill();
 }
 
-/// These arguments without the options named `own`, each of which has a value.
-fn without(own: &[&str], mut arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut left = Vec::new();
+/// These arguments without the options named `own`, each of which has a value: those before `--`, and the rest with it.
+fn shared(
+    own: &[&str],
+    mut arguments: impl Iterator<Item = OsString>,
+) -> (Vec<OsString>, Vec<OsString>) {
+    let mut options = Vec::new();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy();
         let name = text.split_once('=').map(|(name, _)| name);
-        if own.contains(&&*text) {
+        if text == "--" {
+            let named = std::iter::once(argument).chain(arguments);
+            return (options, named.collect());
+        } else if own.contains(&&*text) {
             // Its value is the next argument.
             arguments.next();
         } else if name.is_none_or(|name| !own.contains(&name)) {
-            left.push(argument);
+            options.push(argument);
         }
     }
-    left
+    (options, Vec::new())
 }
 
 #[cfg(test)]
@@ -178,16 +186,12 @@ mod tests {
 
     #[test]
     fn a_probe_has_the_options_that_a_run_has_too() {
-        let given = "echo --vary rate=say --gate a=b --to=5 --rate say=1/s --out folder -- x";
-        let left = without(
-            &["--vary", "--to", "--out"],
-            given.split(' ').map(OsString::from),
-        );
-        assert_eq!(
-            left,
-            "echo --gate a=b --rate say=1/s -- x"
-                .split(' ')
-                .collect::<Vec<_>>()
-        );
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let given = words("--vary rate=say --gate a=b --to=5 --rate say=1/s --out folder -- --to");
+        let (options, named) = shared(&["--vary", "--to", "--out"], given.into_iter());
+        assert_eq!(options, words("--gate a=b --rate say=1/s"));
+        assert_eq!(named, words("-- --to"));
+        let (options, named) = shared(&[], words("echo").into_iter());
+        assert_eq!((options, named.len()), (words("echo"), 0));
     }
 }

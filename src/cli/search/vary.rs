@@ -43,6 +43,11 @@ impl Vary {
         }
     }
 
+    /// The option that may be given only once; the value that is varied takes its place.
+    pub(super) fn replaces(&self) -> Option<&'static str> {
+        matches!(self, Self::Arrivals).then_some("--arrivals")
+    }
+
     /// The option that gives a probe this value: its name and its own value.
     pub(in crate::cli) fn option(&self, value: u64) -> [String; 2] {
         let named = |name: &Option<String>, value: String| match name {
