@@ -34,6 +34,7 @@ mod signals;
 mod start;
 mod target;
 mod term;
+mod tie;
 mod trial;
 
 use std::process::ExitCode;

@@ -54,6 +54,9 @@ pub(super) struct Args {
     share: PartArgs,
     #[command(flatten)]
     reporting: Reporting,
+    /// End as by Ctrl-C at the end of standard input
+    #[arg(long, hide = true)]
+    tied: bool,
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
@@ -98,7 +101,7 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
     let past = Past::open(&args.against, loaded, workers)?;
     let plan = attempt::plan(loaded, args.seed, started_at);
     start::get_rights(&plan, Share::whole(workers))?;
-    let (signals, _) = Signals::listen()?;
+    let (signals, _) = Signals::listen_tied(args.tied)?;
     if args.repeat > 1 {
         let _log = log(args, loaded, None)?;
         let repeat = Repeat {

@@ -1,16 +1,15 @@
 //! `wsbench serve`: the built-in server alone, for a first try and for tests.
 //! Prints its address, serves until it is told to stop, then prints its counts.
 
-use std::future::pending;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
 
 use super::term;
+use super::tie::Tie;
 use crate::scenario::{Defect, HeartbeatWord, RoomDefect, ServerHeartbeat, ServerRooms};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, MIN_DURATION, Rate, human_count, parse_at_least, parse_duration};
@@ -190,17 +189,11 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
 /// Completes at Ctrl-C or SIGTERM, and for a tied server at the end of standard input.
 fn stop_signal(tied: bool) -> io::Result<impl Future<Output = ()>> {
     let signal = terminated()?;
-    let parent = async move {
-        if tied {
-            end_of_input().await;
-        } else {
-            pending::<()>().await;
-        }
-    };
+    let mut tie = Tie::new(tied)?;
     Ok(async move {
         tokio::select! {
             () = signal => {}
-            () = parent => {}
+            () = tie.broken() => {}
         }
     })
 }
@@ -224,22 +217,9 @@ fn terminated() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         // Never completes without a handler: the system's default handler ends the process anyway.
         if tokio::signal::ctrl_c().await.is_err() {
-            pending::<()>().await;
+            std::future::pending::<()>().await;
         }
     })
-}
-
-/// Waits for the end of standard input on a separate thread, because that wait blocks.
-async fn end_of_input() {
-    let (ended, end) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 256];
-        let mut input = io::stdin();
-        while matches!(input.read(&mut buffer), Ok(1..)) {}
-        let _ = ended.send(());
-    });
-    // An error means that the thread has ended, which is treated the same.
-    let _ = end.await;
 }
 
 fn print_line(line: &str) -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! Handles Ctrl-C, SIGTERM and SIGHUP. The first signal ends the load, or the program if there is no load yet; the
-//! second ends the program in any state.
+//! Handles Ctrl-C, SIGTERM and SIGHUP, and the end of the process that this one is tied to. The first signal ends the
+//! load, or the program if there is no load yet; the second ends the program in any state.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::error::CliError;
+use super::tie::Tie;
 use crate::verdict::Exit;
 
 /// The time from the second signal until the process is ended by force: enough to end what was started.
@@ -28,6 +29,11 @@ pub(super) struct Signals {
 impl Signals {
     /// Starts to listen for signals. The receiver gets one item for each of the first two.
     pub(super) fn listen() -> Result<(Self, mpsc::Receiver<()>), CliError> {
+        Self::listen_tied(false)
+    }
+
+    /// The same; if `tied`, the end of standard input is a signal too.
+    pub(super) fn listen_tied(tied: bool) -> Result<(Self, mpsc::Receiver<()>), CliError> {
         let failed = |source| CliError::System {
             doing: "listen for signals",
             source,
@@ -40,13 +46,17 @@ impl Signals {
             let _inside = runtime.enter();
             Arriving::new().map_err(failed)?
         };
+        let mut tie = Tie::new(tied).map_err(failed)?;
         let (sender, each) = mpsc::channel(2);
         let heard = Arc::new(AtomicU8::new(0));
         let sender = Arc::new(Mutex::new(sender));
         let (hears, sends) = (heard.clone(), sender.clone());
         let forward = async move {
             for _ in 0..2 {
-                arriving.next().await;
+                tokio::select! {
+                    () = arriving.next() => {}
+                    () = tie.broken() => {}
+                }
                 hears.fetch_add(1, Ordering::Release);
                 let sender = sends.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = sender.try_send(());

@@ -8,7 +8,7 @@ use serde_json::Value;
 use wsbench::server::{Behaviour, EmbeddedServer};
 
 use super::common::real::wsbench;
-use super::common::{Ended, Running};
+use super::common::{Ended, Running, process};
 
 const ADMITS: u64 = 137;
 
@@ -141,6 +141,33 @@ fn ctrl_c_writes_what_is_known() {
     let json = found(&ended);
     assert_eq!(json["result"]["ended"], "interrupted");
     assert_eq!(json["result"]["most"], 20);
+}
+
+/// Nobody is left then to pass a signal on.
+#[test]
+fn a_search_that_is_killed_takes_its_probe_with_it() {
+    let server = server();
+    let long = ["--from", "20", "--to", "40", "--duration", "10m"];
+    let running = search(server.url(), &long);
+    let children = || process::children(running.id());
+    let probes = || {
+        children()
+            .into_iter()
+            .find(|probe| process::sockets(*probe) >= 15)
+    };
+    let probe = awaited("the connections of a probe", probes);
+    running.signal("KILL");
+    let ended = running.end();
+    assert_eq!(ended.code, -9, "{}", ended.stderr);
+    awaited("the end of the probe", || {
+        (!process::is_alive(probe)).then_some(())
+    });
+    // It ends as by a signal: the server saw a Close of each client, and the report is there.
+    let report = fs::read_to_string(ended.folder().join("found/01-20/run.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["outcome"], "interrupted");
+    let seen = server.stop().unwrap();
+    assert!(seen.closes.get(&1000) > Some(&0), "{seen:?}");
 }
 
 #[test]

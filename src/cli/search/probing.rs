@@ -95,10 +95,11 @@ impl<'a> Prober<'a> {
         let (options, named) = &self.shared;
         command.arg("run").args(options).args(more);
         command
-            .args(["--quiet", "--abort", ABORT, "--out"])
+            .args(["--tied", "--quiet", "--abort", ABORT, "--out"])
             .arg(folder)
             .args(named);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        // The pipe ends with this process, however that ends, and the probe with the pipe.
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
         // A terminal sends Ctrl-C to its whole process group, and a signal is passed on below.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
