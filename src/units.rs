@@ -326,6 +326,11 @@ pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{ending}", human_count(count))
 }
 
+/// The verb after so many: `is` or `are`.
+pub const fn are(count: u64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
 /// The verb after so many: `was` or `were`.
 pub const fn were(count: u64) -> &'static str {
     if count == 1 { "was" } else { "were" }

@@ -16,6 +16,7 @@ use crate::engine::{self, cores};
 use crate::plan::Share;
 use crate::report::{self, Labels, OutputSet};
 use crate::scenario::{BaselineGate, Subject};
+use crate::units::counted;
 use crate::verdict::{Exit, GateResult};
 
 /// Run against two servers in turn.
@@ -191,10 +192,10 @@ impl Turns<'_> {
         gates: &[BaselineGate],
     ) -> Result<Exit, CliError> {
         if self.dropped > 0 {
-            let left = self.args.pairs - self.dropped;
             term::note(format!(
-                "warning: {left} of {} pairs can be compared; the others have a run without a verdict",
-                self.args.pairs
+                "warning: {} of {} cannot be compared, for want of a run with a verdict",
+                self.dropped,
+                counted(u64::from(self.args.pairs), "pair")
             ));
         }
         let Some((base, new)) = all else {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::error::CliError;
 use super::{files, past, sessions, term};
 use crate::compare::{Baseline, FEWEST_SESSIONS, Session, spread};
-use crate::units::{counted, visible};
+use crate::units::{are, counted, visible};
 use crate::verdict::Exit;
 
 /// Keep what a server did, to compare later versions with.
@@ -143,8 +143,9 @@ fn show(args: &Show) -> Result<Exit, CliError> {
             .checked_sub(sessions.len())
             .filter(|n| *n > 0)
         {
+            let are = are(missing as u64);
             text += &format!(
-                "  decides nothing: {missing} of {FEWEST_SESSIONS} sessions are missing\n"
+                "  decides nothing: {missing} of {FEWEST_SESSIONS} sessions {are} missing\n"
             );
         }
         for line in spread(&sessions) {

@@ -304,11 +304,12 @@ fn line(vary: &Vary, probe: &ProbeRecord) -> String {
         .into_iter()
         .chain((!probe.why.is_empty()).then(|| probe.why.clone()))
         .collect();
+    let what = vary.what();
+    let width = 11 + what.to_string().chars().count();
     let line = format!(
-        "{:>4}  {:>10} {}  {:<9}  {}",
+        "{:>4}  {:>width$}  {:<9}  {}",
         probe.probe,
-        human_count(probe.value),
-        vary.what(),
+        what.counted(probe.value),
         probe.outcome,
         more.join(" · ")
     );

@@ -4,7 +4,7 @@ use super::session::Session;
 use super::stat::{Difference, FEWEST_PAIRS, FEWEST_SESSIONS, from_history, from_pairs, mean};
 use super::values::measure_of;
 use crate::scenario::{BaselineGate, Subject};
-use crate::units::counted;
+use crate::units::{are, counted};
 use crate::verdict::{Against, GateResult, Measure, Observed, Standing};
 
 /// What is compared with what.
@@ -59,8 +59,8 @@ impl Evidence {
                     .map_or_else(String::new, |new| new.machine.to_string()),
             )),
             _ => {
-                let (is, missing) = (are(there), wanted - there);
-                let needed = are(missing);
+                let (is, missing) = (are(there as u64), wanted - there);
+                let needed = are(missing as u64);
                 Some(format!(
                     "there {is} {there} of {wanted} {noun}s, {missing} more {needed} needed"
                 ))
@@ -124,10 +124,6 @@ impl Evidence {
             difference,
         })
     }
-}
-
-fn are(count: usize) -> &'static str {
-    if count == 1 { "is" } else { "are" }
 }
 
 impl Compared {

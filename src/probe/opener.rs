@@ -9,7 +9,7 @@ use super::handshake::Redirected;
 use crate::metric::Cause;
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{HttpVersion, Target, WsUrl, shown_address};
-use crate::units::{format_duration, is_harmless};
+use crate::units::{counted, format_duration, is_harmless};
 
 /// The most redirects that are followed.
 pub(super) const REDIRECTS: usize = 3;
@@ -95,7 +95,7 @@ impl Opener {
                 }
                 Some(Err(why)) => format!("; not followed: {why}"),
                 None if followed.is_empty() => String::new(),
-                None => format!("; after {} redirects", followed.len()),
+                None => format!("; after {}", counted(followed.len() as u64, "redirect")),
             };
             let mut failed = self.failed(failure);
             failed.detail += &why;

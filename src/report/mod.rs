@@ -48,7 +48,7 @@ pub use run::{
     PartRecord, Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, utc,
     write as run_json,
 };
-pub use search::{ProbeRecord, Search, search_csv, search_html, search_json};
+pub use search::{ProbeRecord, Search, Varied, search_csv, search_html, search_json};
 pub use summary_csv::write as summary_csv;
 pub use terminal::{Live, Style, failures, text};
 pub use timeline_csv::write as timeline_csv;

@@ -1,6 +1,6 @@
 //! The files of a search, with text of a server that would like to be more than text.
 
-use wsbench::report::{ProbeRecord, Search, search_csv, search_html, search_json};
+use wsbench::report::{ProbeRecord, Search, Varied, search_csv, search_html, search_json};
 use wsbench::search::{Bound, End, Found, Outcome};
 use wsbench::verdict::Exit;
 
@@ -43,7 +43,7 @@ fn search(bound: Bound) -> Search {
         target: "ws://127.0.0.1:3000/?token=${TOKEN}".to_owned(),
         started_at: "2026-11-23T20:15:00.000Z".to_owned(),
         vary: "connections".to_owned(),
-        what: "connections".to_owned(),
+        what: Varied::new("connection", ""),
         range: (100, 20_000),
         at_least: Some(500),
         probes: vec![

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::report::Varied;
+
 /// What a search varies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) enum Vary {
@@ -33,13 +35,15 @@ impl Vary {
     }
 
     /// What the values are, for people.
-    pub(super) fn what(&self) -> String {
+    pub(super) fn what(&self) -> Varied {
         match self {
-            Self::Connections(None) => "connections".to_owned(),
-            Self::Connections(Some(cohort)) => format!("connections of {cohort}"),
-            Self::Rate(None) => "messages a second on each connection".to_owned(),
-            Self::Rate(Some(message)) => format!("{message} a second on each connection"),
-            Self::Arrivals => "arrivals a second".to_owned(),
+            Self::Connections(None) => Varied::new("connection", ""),
+            Self::Connections(Some(cohort)) => Varied::new("connection", &format!("of {cohort}")),
+            Self::Rate(None) => Varied::new("message", "a second on each connection"),
+            Self::Rate(Some(name)) => {
+                Varied::new("message", &format!("of {name} a second on each connection"))
+            }
+            Self::Arrivals => Varied::new("arrival", "a second"),
         }
     }
 

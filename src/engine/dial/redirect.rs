@@ -10,7 +10,7 @@ use crate::net::{
 };
 use crate::scenario::WebOrigin;
 use crate::time::{Clock, unix_seconds};
-use crate::units::Timestamp;
+use crate::units::{Timestamp, counted};
 
 /// The most servers that redirects of one run may lead to, beside those of the scenario.
 const MAX_SERVERS: usize = 64;
@@ -72,7 +72,8 @@ impl Dialer {
             asked = origin;
         }
         if redirected(&failed).is_some() {
-            failed.failure.detail += &format!("; not followed after {most} others");
+            failed.failure.detail +=
+                &format!("; not followed after {}", counted(u64::from(most), "other"));
         }
         Err(failed)
     }

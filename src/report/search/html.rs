@@ -56,9 +56,7 @@ pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
         scenario,
         target: visible(&search.target),
         result: search.result(),
-        asked: search.at_least.map_or_else(String::new, |least| {
-            format!("at least {} were asked for", human_count(least))
-        }),
+        asked: search.asked().unwrap_or_default(),
         notes: search.notes(),
         figures: [search.times(), search.achieved(), search.memory()]
             .into_iter()
@@ -163,8 +161,9 @@ impl Search {
             .filter(|points| *points > 0)?;
         let (broke, generator) = self.bounds();
         let load = |value: Option<u64>| value.map(|value| value as f64);
+        let what = self.what.to_string();
         let picture = Load {
-            what: &self.what,
+            what: &what,
             unit,
             lines,
             limit,

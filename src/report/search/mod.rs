@@ -4,6 +4,7 @@
 mod csv;
 mod html;
 mod probe;
+mod varied;
 mod words;
 
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use crate::verdict::Exit;
 pub use csv::write as search_csv;
 pub use html::write as search_html;
 pub use probe::ProbeRecord;
+pub use varied::Varied;
 
 /// The version of `search.json`.
 const SCHEMA_VERSION: u32 = 1;
@@ -34,8 +36,8 @@ pub struct Search {
     pub started_at: String,
     /// What was varied, as on the command line: `connections`, `rate=say`.
     pub vary: String,
-    /// What the values are, for people: `connections`.
-    pub what: String,
+    /// What the values are, for people.
+    pub what: Varied,
     /// The first value, and the highest.
     pub range: (u64, u64),
     /// The least result that was asked for.

@@ -12,27 +12,26 @@ impl Search {
         let found = self.found;
         let Some(most) = found.most else {
             return match (found.end, found.bound) {
-                (End::Found, Bound::Broke(value)) => {
-                    format!(
-                        "{} {what} do not hold, and nothing less was left to try",
-                        human_count(value)
-                    )
-                }
-                (_, Bound::Generator(value)) => {
-                    format!(
-                        "nothing is known: wsbench itself was the limit at {} {what}",
-                        human_count(value)
-                    )
-                }
+                (End::Found, Bound::Broke(value)) => format!(
+                    "{} {} not hold, and nothing less was left to try",
+                    what.counted(value),
+                    if value == 1 { "does" } else { "do" }
+                ),
+                (_, Bound::Generator(value)) => format!(
+                    "nothing is known: wsbench itself was the limit at {}",
+                    what.counted(value)
+                ),
                 _ => format!("no number of {what} is known to hold{}", self.reason()),
             };
         };
-        let most = human_count(most);
+        let hold = if most == 1 { "holds" } else { "hold" };
+        let most = what.counted(most);
         let said = match found.bound {
-            Bound::None => format!("at least {most} {what} hold, nothing higher was tried"),
-            Bound::Broke(value) => format!("{most} {what} hold, {} do not", human_count(value)),
+            Bound::None => format!("at least {most} {hold}, nothing higher was tried"),
+            // It lies above one at least.
+            Bound::Broke(value) => format!("{most} {hold}, {} do not", human_count(value)),
             Bound::Generator(value) => format!(
-                "at least {most} {what} hold; at {} wsbench itself was the limit",
+                "at least {most} {hold}; at {} wsbench itself was the limit",
                 human_count(value)
             ),
         };
@@ -56,21 +55,27 @@ impl Search {
         format!(" ({why})")
     }
 
+    /// What was asked for, where something was.
+    pub(super) fn asked(&self) -> Option<String> {
+        let least = self.at_least?;
+        Some(format!("asked for: at least {}", human_count(least)))
+    }
+
     /// What else a reader should know, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         let what = &self.what;
         let mut notes = Vec::new();
         if let Some((held, broke)) = self.found.not_monotone {
             notes.push(format!(
-                "warning: {} {what} held, though {} did not: the result is the most below that",
-                human_count(held),
+                "warning: {} held, though {} did not: the result is the most below that",
+                what.counted(held),
                 human_count(broke)
             ));
         }
         if let Some(knee) = self.knee() {
             notes.push(format!(
-                "knee: up to {} {what} the p99 is at most three times the least",
-                human_count(knee as u64)
+                "knee: up to {} the p99 is at most three times the least",
+                what.counted(knee as u64)
             ));
         }
         if let Some((each, without)) = self.cost() {

@@ -11,6 +11,7 @@ use super::chosen::{Noted, Said, chosen};
 use super::words::{Kind, Words};
 use super::{Dialect, text};
 use crate::scenario::reading::{Problems, Removed, hints, join};
+use crate::units::counted;
 
 /// The keys that say what is sent.
 const PAYLOADS: [&str; 4] = ["send", "payload", "reply", "pong"];
@@ -277,10 +278,10 @@ impl<'i> Expander<'_, 'i> {
         let (most, least) = (word.takes.len(), word.takes.len() - word.defaults.len());
         if !(least..=most).contains(&arguments.len()) {
             let number = match least == most {
-                true => most.to_string(),
-                false => format!("{least} to {most}"),
+                true => counted(most as u64, "text"),
+                false => format!("{least} to {}", counted(most as u64, "text")),
             };
-            let what = format!("takes {number} texts, not {}", arguments.len());
+            let what = format!("takes {number}, not {}", arguments.len());
             let hint = example();
             self.noted.problem(&full, &given.span(), what, hint);
             return None;

@@ -7,7 +7,7 @@ use super::case::{Case, Finding};
 use super::result::{Bounds, Judged, Occurred, Times, promised};
 
 use crate::measure::{ConnectionRecord, EndedBy};
-use crate::units::{Nanos, Timestamp, human_ns};
+use crate::units::{Nanos, Timestamp, counted, human_ns};
 
 /// The quantile of the normal distribution at 97.5 %.
 const Z: f64 = 1.959_964;
@@ -64,11 +64,11 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
         bound.map_or_else(|| open.to_owned(), |bound| human_ns(bound.0))
     };
     let why = format!(
-        "half of the pongs are too late from {} on; 95 %: {} to {}; {} delays of {} to {}",
+        "half of the pongs are too late from {} on; 95 %: {} to {}; {} of {} to {}",
         human_ns(threshold.0),
         shown(lo, "any"),
         shown(hi, "any"),
-        levels.len(),
+        counted(levels.len() as u64, "delay"),
         promised(first.delay),
         promised(last.delay),
     );

@@ -166,8 +166,8 @@ impl fmt::Display for Warning {
                 match unnamed.uncertain {
                     0 => Ok(()),
                     count => {
-                        let (count, answers) = (human_count(count), counted(*answers, "answer"));
-                        write!(f, "; {count} of {answers} were not timed")
+                        let (were, answers) = (were(count), counted(*answers, "answer"));
+                        write!(f, "; {} of {answers} {were} not timed", human_count(count))
                     }
                 }
             }
@@ -235,7 +235,8 @@ impl fmt::Display for Warning {
             }
             Self::FewerStreams { allowed, asked } => write!(
                 f,
-                "the server allows {allowed} streams on a TCP connection, and `streams_per_connection` asks for {asked}: there were more TCP connections"
+                "the server allows {} on a TCP connection, and `streams_per_connection` asks for {asked}: there were more TCP connections",
+                counted(u64::from(*allowed), "stream")
             ),
             Self::Insecure => f.write_str(
                 "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
