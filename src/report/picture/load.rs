@@ -71,7 +71,10 @@ impl Load<'_> {
             labels::no_data(&mut writer, ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0));
             return writer.finish();
         }
-        let loads = log_ends(probes().map(|probe| probe.load));
+        // Where the generator was the limit there may be no value.
+        let ends = [self.held, self.broke, self.generator];
+        let loads = probes().map(|probe| probe.load);
+        let loads = log_ends(loads.chain(ends.into_iter().flatten()));
         let x = Scale::log(loads, (LEFT, RIGHT));
         let (y, ticks) = self.scale(probes().map(|probe| probe.value));
         self.ranges(&mut writer, &x);
