@@ -1,8 +1,8 @@
-// Looks at the pages of real runs in a real Chromium: WSBENCH_BIN names the program, CHROMIUM the browser. With SHOTS, a
-// folder, it keeps pictures to look at.
+// Looks at the pages of real runs and searches in a real Chromium: WSBENCH_BIN names the program, CHROMIUM the browser. With
+// SHOTS, a folder, it keeps pictures to look at.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -22,16 +22,16 @@ const own = html => {
 /** The policy that Jenkins sets for the files of a build. */
 const JENKINS = "sandbox; default-src 'none'; style-src 'self'";
 
-let runs, server, browser;
+let pages, server, browser;
 
 before(async () => {
-  [runs, browser] = await Promise.all([all(), puppeteer.launch({
+  [pages, browser] = await Promise.all([all(), puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu'],
   })]);
   server = createServer((request, response) => {
     const [, policy, name] = request.url.split('/');
-    const html = runs[name]?.html;
+    const html = pages[name]?.html;
     if (!html) return response.writeHead(404).end();
     const csp = policy === 'jenkins' ? JENKINS : own(html);
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }).end(html);
@@ -42,7 +42,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   server?.close();
-  for (const { folder } of Object.values(runs ?? {})) rmSync(folder, { recursive: true });
+  for (const { folder } of Object.values(pages ?? {})) if (folder) rmSync(folder, { recursive: true });
 });
 
 /** Looks at a page. Whatever it complains of, loads or pops up is a failure. */
@@ -71,8 +71,13 @@ const shoot = async (page, name) => {
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 };
 
+const isSearch = name => name.endsWith('search');
 const everyPage = async (options, call) => {
-  for (const name of Object.keys(runs)) await look(name, options, page => call(page, name));
+  for (const name of Object.keys(pages)) await look(name, options, page => call(page, name));
+};
+/** Those with charts over time, and a script. */
+const everyReport = async (options, call) => {
+  for (const name of Object.keys(pages)) if (!isSearch(name)) await look(name, options, page => call(page, name));
 };
 
 /** Where in a chart a second of its run is, as a point of the window. */
@@ -93,20 +98,21 @@ test('pictures are whole with scripts, without them, and where Jenkins forbids s
         const { width, height } = svg.getBoundingClientRect();
         return { name: svg.getAttribute('aria-label'), width, height };
       }));
-      assert(seen.length >= 4, `${name} has ${seen.length} pictures`);
+      assert(seen.length >= (isSearch(name) ? 2 : 4), `${name} has ${seen.length} pictures`);
       for (const one of seen) assert(one.name && one.width > 100 && one.height > 8, `${name}: ${JSON.stringify(one)}`);
       if (options.policy) {
-        const stroke = await page.$eval('.s-p99', path => getComputedStyle(path).stroke);
-        assert.equal(stroke, 'rgb(91, 87, 201)', 'colours without styles');
+        const stroke = await page.$eval('.s-p50', path => getComputedStyle(path).stroke);
+        assert.equal(stroke, 'rgb(42, 157, 143)', 'colours without styles');
         await shoot(page, `${name}-jenkins`);
       }
+      if (isSearch(name)) return;
       const shown = await page.$eval('.js', hint => getComputedStyle(hint).display !== 'none');
       assert.equal(shown, !options.policy && options.script !== false, 'hints are shown where the script runs');
     });
   }
 });
 
-test('one pointer puts a crosshair into every chart over time', () => everyPage({}, async (page, name) => {
+test('one pointer puts a crosshair into every chart over time', () => everyReport({}, async (page, name) => {
   const { from, to, at } = await place(page, 'svg[data-x]');
   await page.mouse.move(...at(from + (to - from) * 0.45));
   const lines = await crosses(page);
@@ -120,7 +126,7 @@ test('one pointer puts a crosshair into every chart over time', () => everyPage(
   assert.deepEqual([...new Set(await crosses(page))], ['']);
 }));
 
-test('a drag zooms every chart over time, and a double click leads back', () => everyPage({}, async (page, name) => {
+test('a drag zooms every chart over time, and a double click leads back', () => everyReport({}, async (page, name) => {
   const state = () => page.$$eval('svg[data-x]', every => every.map(svg => [
     ...[...svg.querySelectorAll('.marks')].map(marks => marks.getAttribute('viewBox')),
     [...svg.querySelectorAll('.ticks text')].map(text => text.textContent).join(),
@@ -141,7 +147,7 @@ test('a drag zooms every chart over time, and a double click leads back', () => 
   assert.deepEqual(await state(), before);
 }));
 
-test('the run that is saved from the page is run.json', () => everyPage({}, async (page, name) => {
+test('the run that is saved from the page is run.json', () => everyReport({}, async (page, name) => {
   const [file, saved] = await page.evaluate(async () => {
     const blobs = [], links = [], create = URL.createObjectURL;
     URL.createObjectURL = blob => (blobs.push(blob), create.call(URL, blob));
@@ -151,7 +157,7 @@ test('the run that is saved from the page is run.json', () => everyPage({}, asyn
     return [links[0], await blobs[0].text()];
   });
   assert.equal(file, 'run.json');
-  assert(saved === runs[name].json, `${saved.length} instead of ${runs[name].json.length} characters`);
+  assert(saved === pages[name].json, `${saved.length} instead of ${pages[name].json.length} characters`);
 }));
 
 test('what a server and a scenario say is only text', () => look('hostile', {}, async page => {
@@ -163,6 +169,20 @@ test('what a server and a scenario say is only text', () => look('hostile', {}, 
   const text = await page.$eval('body', body => body.textContent);
   assert(text.split(EVIL).length > 2, 'the description and a close reason');
   assert.match(await page.title(), /^[A-Z ]+ · hostile · wsbench$/);
+}));
+
+test('what a server says to a search is only text', () => look('hostile-search', {}, async page => {
+  assert.equal(await page.evaluate(() => document.scripts.length), 0);
+  const bold = await page.$$eval('b', every => every.map(b => b.textContent));
+  assert(!bold.includes('bold'), bold.join());
+  const text = await page.$eval('body', body => body.textContent);
+  for (const said of ['<script>alert(1)</script>', 'a <b>bold</b> scenario']) assert(text.includes(said), said);
+}));
+
+test('a search leads to the report of each of its probes', () => look('search', {}, async page => {
+  const rows = await page.$$eval('#probes tbody tr', rows => rows.map(row => row.querySelector('a')?.getAttribute('href')));
+  assert(rows.length >= 4, `${rows.length} probes`);
+  for (const report of rows) assert(existsSync(join(pages.search.folder, 'found', report)), report);
 }));
 
 test('no page scrolls sideways on a phone', async () => {
@@ -178,22 +198,21 @@ test('no page scrolls sideways on a phone', async () => {
 test('dark reaches the pictures', () => everyPage({ mode: 'dark' }, async (page, name) => {
   const colours = await page.evaluate(() => [
     getComputedStyle(document.body).backgroundColor,
-    getComputedStyle(document.querySelector('.s-p99')).stroke,
+    getComputedStyle(document.querySelector('.s-p50')).stroke,
   ]);
-  assert.deepEqual(colours, ['rgb(20, 24, 29)', 'rgb(165, 160, 255)']);
+  assert.deepEqual(colours, ['rgb(20, 24, 29)', 'rgb(67, 198, 181)'], name);
 }));
 
 test('it prints on a few light pages', () => everyPage({ mode: 'dark' }, async (page, name) => {
   const path = shots && join(shots, `${name}.pdf`);
   const pdf = await page.pdf({ format: 'A4', printBackground: true, path });
   const count = Buffer.from(pdf).toString('latin1').match(/\/Type\s*\/Page\b/g).length;
-  assert(count >= 2 && count <= 6, `${count} pages`);
+  const [least, most] = isSearch(name) ? [1, 3] : [2, 6];
+  assert(count >= least && count <= most, `${name}: ${count} pages`);
   await page.emulateMediaType('print');
-  const [paper, nav] = await page.evaluate(() => [
-    getComputedStyle(document.body).backgroundColor,
-    getComputedStyle(document.querySelector('nav')).display,
-  ]);
-  assert.deepEqual([paper, nav], ['rgb(255, 255, 255)', 'none']);
+  const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const navs = await page.$$eval('nav', every => every.map(nav => getComputedStyle(nav).display));
+  assert.deepEqual([paper, ...navs], ['rgb(255, 255, 255)', ...isSearch(name) ? [] : ['none']]);
 }));
 
 test('axe has no objection', async () => {
@@ -210,5 +229,5 @@ test('axe has no objection', async () => {
       await check(page, `${name}, ${mode}`);
     });
   }
-  await look('promises', { width: 390 }, page => check(page, 'on a phone'));
+  for (const name of ['promises', 'search']) await look(name, { width: 390 }, page => check(page, `${name} on a phone`));
 });

@@ -1,4 +1,4 @@
-// The runs whose pages are looked at, made by the program itself.
+// The runs and searches whose pages are looked at, made by the program itself.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
@@ -47,18 +47,45 @@ rate = "20/s"
 pass = ["count(connections.lost) == 0"]
 `;
 
-/** Runs a scenario, and gives the page and what `run.json` holds. */
-const run = async (name, scenario, code) => {
+/** Clients that only open, as a search tries more and more of them. */
+const taken = url => `
+name = "taken"
+target.url = "${url}"
+load = { connections = 1, duration = "1s" }
+[gates]
+pass = ["count(connections.failed) == 0", "p50(handshake.total) < 5s"]
+`;
+
+/** Calls the program with a scenario in a new folder, to its end. */
+const call = async (name, scenario, args, code) => {
   const folder = await mkdtemp(join(tmpdir(), `wsbench-${name}-`));
   await writeFile(join(folder, `${name}.toml`), scenario);
-  const child = spawn(program, ['run', `${name}.toml`, '--out', '.', '--quiet', '--label', 'commit=abc123'], { cwd: folder });
+  const child = spawn(program, [args[0], `${name}.toml`, ...args.slice(1)], { cwd: folder });
   let said = '';
   child.stdout.on('data', text => { said += text; });
   child.stderr.on('data', text => { said += text; });
   const [exit] = await once(child, 'close');
   if (!code.includes(exit)) throw new Error(`${program} ended with ${exit}: ${said}`);
-  const file = async file => readFile(join(folder, file), 'utf8');
+  return { folder, file: file => readFile(join(folder, file), 'utf8') };
+};
+
+/** Runs a scenario, and gives the page and what `run.json` holds. */
+const run = async (name, scenario, code) => {
+  const args = ['run', '--out', '.', '--quiet', '--label', 'commit=abc123'];
+  const { folder, file } = await call(name, scenario, args, code);
   return { name, folder, html: await file('report.html'), json: await file('run.json') };
+};
+
+/** Searches for how many clients a server takes in, and gives the page. */
+const search = async most => {
+  const server = spawn(program, ['serve', '--port', '0', '--tied', '--max-connections', `${most}`]);
+  const [line] = await once(server.stdout, 'data');
+  const url = `${line}`.match(/ws:\S+/)[0];
+  const range = ['--from', '20', '--to', '200', '--precision', '20%', '--settle', '0s'];
+  const args = ['search', '--vary', 'connections', ...range, '--pid', `${server.pid}`, '--out', 'found'];
+  const { folder, file } = await call('search', taken(url), args, [0]);
+  server.stdin.end();
+  return { name: 'search', folder, html: await file('found/search.html') };
 };
 
 /** A server that echoes, but says what would like to be a script, and ends the first connections with such words. */
@@ -75,15 +102,21 @@ const hostileServer = async () => {
   return { url: `ws://127.0.0.1:${server.address().port}/`, end: () => server.close() };
 };
 
-/** All runs: a healthy one, one with promises, and one against a hostile server. */
+/**
+ * The pages: those of a healthy run, one with promises, one against a hostile server, and a search. That of another search
+ * is a fixture with hostile text.
+ */
 export const all = async () => {
   const server = await hostileServer();
   // Where the machine is busy, a run may be in doubt (4): its page is one as well.
-  const runs = await Promise.all([
+  const pages = await Promise.all([
     run('healthy', HEALTHY, [0, 4]),
     run('promises', promises, [3, 4]),
     run('hostile', hostile(server.url), [3, 4]),
+    search(70),
   ]);
   server.end();
-  return Object.fromEntries(runs.map(one => [one.name, one]));
+  const fixture = await readFile(resolve(root, 'tests/golden/search.html'), 'utf8');
+  pages.push({ name: 'hostile-search', html: fixture });
+  return Object.fromEntries(pages.map(one => [one.name, one]));
 };

@@ -189,9 +189,9 @@ fn row(probe: &ProbeRecord) -> Row {
         probe: probe.probe,
         value: human_count(probe.value),
         class: match probe.outcome {
-            "held" => "good",
-            "broke" => "bad",
-            _ => "doubt",
+            "held" => "ok",
+            "broke" => "no",
+            _ => "maybe",
         },
         outcome: probe.outcome,
         why: visible(&probe.why),
