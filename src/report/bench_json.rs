@@ -9,7 +9,6 @@ use super::numbers::us;
 use super::run::Run;
 use super::times;
 use crate::units::counted;
-use crate::verdict::samples_for;
 
 /// One number.
 #[derive(Serialize)]
@@ -34,9 +33,7 @@ pub fn write(run: &Run, out: impl Write) -> io::Result<()> {
             continue;
         };
         for percent in [50.0, 99.0] {
-            let is_covered = times.count() >= samples_for(percent);
-            let ns = times.percentile(percent).filter(|_| is_covered);
-            points.extend(ns.map(|ns| Point {
+            points.extend(times::covered(&times, percent).map(|ns| Point {
                 name: format!("{name} p{percent}"),
                 unit: "us",
                 value: us(ns),

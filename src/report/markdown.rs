@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use super::headline::Headline;
 use super::run::Run;
 use super::sparkline::sparkline;
-use super::times::names;
+use super::times::{covered, names};
 use super::words::{Stands, began, expected, seen, sentence, symbol, word};
 use crate::measure::{Encoded, Histogram, Interval, Phase};
 use crate::units::{counted, cut, human_count, human_ns, visible};
-use crate::verdict::{View, samples_for};
+use crate::verdict::View;
 
 /// The longest text in bytes: a comment on GitHub holds 65,536 characters.
 const MAX_BYTES: usize = 60_000;
@@ -248,11 +248,7 @@ fn judged(run: &Run) -> Vec<Judged> {
 
 fn times_row(run: &Run, view: &View<'_>, name: &str) -> Option<String> {
     let times = view.histogram(name)?;
-    let percentile = |percent| {
-        let is_covered = times.count() >= samples_for(percent);
-        let ns = times.percentile(percent).filter(|_| is_covered);
-        ns.map(human_ns).unwrap_or_default()
-    };
+    let percentile = |percent| covered(&times, percent).map(human_ns).unwrap_or_default();
     Some(format!(
         "| {} | {} | {} | {} | {} | {} |",
         code(name),
@@ -285,8 +281,7 @@ fn course(run: &Run, name: &str) -> String {
                 times.iter().for_each(|times| all.merge(times));
             }
         }
-        let is_covered = all.count() >= samples_for(99.0);
-        all.percentile(99.0).filter(|_| is_covered)
+        covered(&all, 99.0)
     };
     let cells: Vec<Option<u64>> = steps.chunks(width).map(p99).collect();
     sparkline(&cells)

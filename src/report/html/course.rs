@@ -6,8 +6,8 @@ use crate::measure::{Encoded, Histogram, Interval, Open, Part};
 use crate::metric::{self, Counter, Timer};
 use crate::report::picture::{Phase, Quantiles, State, Time};
 use crate::report::run::Run;
+use crate::report::times::covered;
 use crate::report::words::phase_name;
-use crate::verdict::samples_for;
 
 /// The most steps, by the number of messages: each has a chart of its own, and together they have to find room.
 const MOST: [u64; 1 + MESSAGES] = [360, 300, 200, 150];
@@ -217,10 +217,7 @@ impl Step {
 
 /// The percentiles that have enough samples.
 fn quantiles(times: &Histogram) -> Quantiles {
-    let at = |percent| {
-        let is_covered = times.count() >= samples_for(percent);
-        times.percentile(percent).filter(|_| is_covered)
-    };
+    let at = |percent| covered(times, percent);
     Quantiles {
         p50: at(50.0),
         p90: at(90.0),

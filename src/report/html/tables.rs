@@ -5,9 +5,9 @@ use crate::measure::Histogram;
 use crate::metric::{self, Cause};
 use crate::report::picture::{self, Colour, Svg};
 use crate::report::run::Run;
-use crate::report::times::names;
+use crate::report::times::{covered, names};
 use crate::units::{cut, human_count, human_ns, visible};
-use crate::verdict::{View, samples_for};
+use crate::verdict::View;
 
 /// The most examples of one cause.
 const EXAMPLES: usize = 2;
@@ -43,10 +43,7 @@ pub(super) fn times(view: &View<'_>, room: &Room) -> (Vec<TimesRow>, usize) {
 
 fn cells(times: &Histogram) -> [String; 9] {
     let ns = |ns: Option<u64>| ns.map(human_ns).unwrap_or_default();
-    let [p50, p90, p99, p999, p9999] = PERCENTS.map(|percent| {
-        let is_covered = times.count() >= samples_for(percent);
-        ns(times.percentile(percent).filter(|_| is_covered))
-    });
+    let [p50, p90, p99, p999, p9999] = PERCENTS.map(|percent| ns(covered(times, percent)));
     let mean = times.mean().map(|mean| mean.round() as u64);
     [
         human_count(times.count()),

@@ -7,9 +7,9 @@ use crate::metric::{Counter, Gauge, Timer};
 use crate::report::headline::Headline;
 use crate::report::numbers::{milli, us};
 use crate::report::run::Run;
+use crate::report::times::covered;
 use crate::search::{Evidence, Outcome};
 use crate::units::visible;
-use crate::verdict::samples_for;
 
 /// One probe.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,11 +86,7 @@ impl ProbeRecord {
     ) -> Self {
         let view = run.view();
         let Headline { times, .. } = Headline::of(run);
-        let percentile = |percent: f64| {
-            let (_, times) = times.as_ref()?;
-            let is_covered = times.count() >= samples_for(percent);
-            times.percentile(percent).filter(|_| is_covered).map(us)
-        };
+        let percentile = |percent: f64| covered(&times.as_ref()?.1, percent).map(us);
         let lateness = view.histogram(Timer::ScheduleLateness.name());
         let (offered, achieved) = rates(run);
         Self {
