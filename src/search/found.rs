@@ -82,8 +82,8 @@ pub fn knee(points: &[(f64, f64)]) -> Option<f64> {
     loads.filter(|load| *load < up_to).reduce(f64::max)
 }
 
-/// The line through memory over connections that misses it least (least squares): the cost of a connection, and what
-/// there is without any, in the unit of the memory. `None` if there are not two different numbers of connections.
+/// The line through what is used over connections that misses it least (least squares): the cost of a connection, and what
+/// there is without any, in the unit of what is used. `None` if there are not two different numbers of connections.
 pub fn cost(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     let number = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / number;

@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cost;
 mod https;
 mod page;
 mod path;

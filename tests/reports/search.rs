@@ -29,6 +29,7 @@ fn probe(number: usize, value: u64, outcome: Outcome, p99_us: f64) -> ProbeRecor
         lateness_p99_us: Some(112.5),
         generator_cpu: Some(12.5),
         target_rss: Some(4_194_304.0 + 2_048.0 * open),
+        target_cpu: Some(0.5 + 0.004 * open),
         folder: format!("{number:02}-{value}"),
         ..ProbeRecord::not_run(number, value, 1, outcome, why)
     }
@@ -87,13 +88,16 @@ fn what_a_server_says_stays_text() {
 
 #[test]
 fn the_cost_of_a_connection_is_what_each_adds() {
-    let (each, without) = search(Bound::None).cost().unwrap();
+    let (each, without) = search(Bound::None).memory().unwrap();
     assert!((each - 2_048.0).abs() < 1e-6 && (without - 4_194_304.0).abs() < 1e-3);
+    let processor = search(Bound::None).processor().unwrap();
+    assert!((processor - 0.004).abs() < 1e-9);
     let rates = Search {
         vary: "rate".to_owned(),
         ..search(Bound::None)
     };
-    assert_eq!(rates.cost(), None, "connections were not varied");
+    assert_eq!(rates.memory(), None, "connections were not varied");
+    assert_eq!(rates.processor(), None);
     let knee = search(Bound::None).knee();
     assert_eq!(knee, Some(400.0), "800 are far slower");
 }

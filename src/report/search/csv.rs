@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Search;
 use crate::report::numbers::{cell, text_cell};
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "probe",
     "value",
     "try",
@@ -23,6 +23,7 @@ const COLUMNS: [&str; 18] = [
     "lateness_p99_us",
     "generator_cpu",
     "target_rss",
+    "target_cpu",
     "folder",
 ];
 
@@ -53,6 +54,7 @@ pub fn write(search: &Search, out: impl Write) -> io::Result<()> {
             cell(probe.lateness_p99_us),
             cell(probe.generator_cpu),
             cell(probe.target_rss),
+            cell(probe.target_cpu),
             text_cell(&probe.folder),
         ])?;
     }

@@ -58,10 +58,7 @@ pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
         result: search.result(),
         asked: search.asked().unwrap_or_default(),
         notes: search.notes(),
-        figures: [search.times(), search.achieved(), search.memory()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        figures: search.figures(),
         rows: search.probes.iter().map(row).collect(),
         search,
     };
@@ -70,6 +67,21 @@ pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
 }
 
 impl Search {
+    fn figures(&self) -> Vec<Figure> {
+        let memory = self.used(
+            ("memory", "Memory of the server", "memory"),
+            (Unit::Bytes, Colour::P999),
+            |probe| probe.target_rss,
+        );
+        let processor = self.used(
+            ("cpu", "Processor time of the server", "CPU"),
+            (Unit::Percent, Colour::P90),
+            |probe| probe.target_cpu,
+        );
+        let all = [self.times(), self.achieved(), memory, processor];
+        all.into_iter().flatten().collect()
+    }
+
     /// The percentiles over load; `None` where nothing was timed.
     fn times(&self) -> Option<Figure> {
         let p50 = self.points(|probe| Some(probe.p50_us? * 1e3));
@@ -119,21 +131,21 @@ impl Search {
         )
     }
 
-    /// The memory of the target over connections.
-    fn memory(&self) -> Option<Figure> {
-        self.cost()?;
-        let points = self.points(|probe| probe.target_rss);
+    /// What the target used over connections; `None` where its process is not known, or something else was varied.
+    fn used(
+        &self,
+        (id, title, name): (&'static str, &str, &str),
+        (unit, colour): (Unit, Colour),
+        of: impl Fn(&ProbeRecord) -> Option<f64>,
+    ) -> Option<Figure> {
+        self.cost(&of)?;
+        let points = self.points(of);
         let line = LoadLine {
-            name: "memory",
-            colour: Colour::P999,
+            name,
+            colour,
             probes: &points,
         };
-        self.figure(
-            ("memory", "Memory of the server".to_owned()),
-            Unit::Bytes,
-            &[line],
-            None,
-        )
+        self.figure((id, title.to_owned()), unit, &[line], None)
     }
 
     fn points(&self, of: impl Fn(&ProbeRecord) -> Option<f64>) -> Vec<Probe> {

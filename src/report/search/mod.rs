@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json;
+use super::numbers::milli;
 use crate::search::{Bound, End, Found, cost, knee};
 use crate::verdict::Exit;
 
@@ -81,6 +82,8 @@ struct FoundRecord<'a> {
     /// The memory of the target for each 1,000 connections, and without any, in bytes.
     bytes_per_1000_connections: Option<f64>,
     bytes_without_connections: Option<f64>,
+    /// Its processor time for each 1,000 connections, in percent of one core.
+    cpu_per_1000_connections: Option<f64>,
     words: &'a str,
 }
 
@@ -100,12 +103,21 @@ impl Search {
 
     /// The memory of the target for each connection, and without any, in bytes. `None` where connections were not varied,
     /// or the target's process is not known.
-    pub fn cost(&self) -> Option<(f64, f64)> {
+    pub fn memory(&self) -> Option<(f64, f64)> {
+        self.cost(|probe| probe.target_rss)
+    }
+
+    /// The processor time of the target for each connection, in percent of one core. `None` as in [`Search::memory`].
+    pub fn processor(&self) -> Option<f64> {
+        self.cost(|probe| probe.target_cpu).map(|(each, _)| each)
+    }
+
+    fn cost(&self, of: impl Fn(&ProbeRecord) -> Option<f64>) -> Option<(f64, f64)> {
         if !self.vary.starts_with("connections") {
             return None;
         }
         let held = self.probes.iter().filter(|probe| probe.has_held());
-        let points = held.filter_map(|probe| Some((probe.open? as f64, probe.target_rss?)));
+        let points = held.filter_map(|probe| Some((probe.open? as f64, of(probe)?)));
         cost(&points.collect::<Vec<_>>())
     }
 
@@ -131,7 +143,7 @@ impl Search {
 pub fn search_json(search: &Search, out: impl Write) -> io::Result<()> {
     let found = search.found;
     let (broke, generator) = search.bounds();
-    let (each, without) = search.cost().unzip();
+    let (each, without) = search.memory().unzip();
     let words = search.result();
     let document = Document {
         schema_version: SCHEMA_VERSION,
@@ -154,6 +166,7 @@ pub fn search_json(search: &Search, out: impl Write) -> io::Result<()> {
             knee: search.knee(),
             bytes_per_1000_connections: each.map(|each| (each * 1_000.0).round()),
             bytes_without_connections: without.map(f64::round),
+            cpu_per_1000_connections: search.processor().map(|each| milli(each * 1_000.0)),
             words: &words,
         },
         probes: &search.probes,

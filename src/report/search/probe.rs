@@ -54,6 +54,8 @@ pub struct ProbeRecord {
     pub generator_cpu: Option<f64>,
     /// The mean memory of the target in the measured time, in bytes.
     pub target_rss: Option<f64>,
+    /// The mean processor time of the target in the measured time, in percent of one core.
+    pub target_cpu: Option<f64>,
     /// The folder of its report, in that of the search; empty where it was not run.
     pub folder: String,
 }
@@ -105,6 +107,7 @@ impl ProbeRecord {
             lateness_p99_us: lateness.and_then(|times| times.percentile(99.0)).map(us),
             generator_cpu: gauge(run, Gauge::GeneratorCpu).map(|cpu| milli(cpu.mean)),
             target_rss: gauge(run, Gauge::TargetRss).map(|rss| rss.mean.round()),
+            target_cpu: gauge(run, Gauge::TargetCpu).map(|cpu| milli(cpu.mean)),
             folder,
             ..Self::not_run(probe, value, r#try, outcome, why(run, outcome))
         }
@@ -133,6 +136,7 @@ impl ProbeRecord {
             lateness_p99_us: None,
             generator_cpu: None,
             target_rss: None,
+            target_cpu: None,
             folder: String::new(),
         }
     }

@@ -78,13 +78,30 @@ impl Search {
                 what.counted(knee as u64)
             ));
         }
-        if let Some((each, without)) = self.cost() {
-            notes.push(format!(
-                "memory of the server: {} for 1,000 connections, {} without any",
-                Unit::Bytes.value(each * 1_000.0),
-                Unit::Bytes.value(without)
-            ));
-        }
+        notes.extend(self.memory().map(memory));
+        notes.extend(self.processor().map(processor));
         notes
     }
+}
+
+/// What a connection takes, and what there is without any, in bytes.
+fn memory((each, without): (f64, f64)) -> String {
+    if each <= 0.0 {
+        return "memory of the server: it does not grow with the connections".to_owned();
+    }
+    let each = Unit::Bytes.value(each * 1_000.0);
+    let without = match without >= 0.0 {
+        true => format!(", {} without any", Unit::Bytes.value(without)),
+        false => String::new(),
+    };
+    format!("memory of the server: {each} for 1,000 connections{without}")
+}
+
+/// What a connection takes, in percent of one core.
+fn processor(each: f64) -> String {
+    let said = match each * 1_000.0 {
+        all @ 0.1.. => Unit::Percent.value(all),
+        _ => "less than 0.1 %".to_owned(),
+    };
+    format!("processor of the server: {said} of a core for 1,000 connections")
 }
