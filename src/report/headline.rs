@@ -16,8 +16,16 @@ pub(super) struct Headline {
     /// The name and the times of what matters first: the latency of the first message, else the round trips of pings,
     /// else handshakes.
     pub(super) times: Option<(String, Histogram)>,
-    /// Pings missed, of those sent; `None` if no cohort pings.
-    pub(super) missed: Option<(u64, u64)>,
+    /// The heartbeat; `None` without any.
+    pub(super) pings: Option<Pings>,
+}
+
+/// The heartbeat of healthy cohorts in the measured time.
+pub(super) enum Pings {
+    /// Our pings that were missed, and all; and connections that were declared dead.
+    Ours { missed: u64, sent: u64, dead: u64 },
+    /// How many the server sent, where none of ours were.
+    Servers(u64),
 }
 
 impl Headline {
@@ -27,7 +35,7 @@ impl Headline {
         let healthy = |counter: Counter| view.count(counter.name());
         let seconds = run.summary.measured_seconds;
         let sent = healthy(Counter::MessagesSent);
-        let pings = healthy(Counter::PingsSent);
+        let (pings, of_server) = (healthy(Counter::PingsSent), healthy(Counter::ServerPings));
         Self {
             opened: (
                 all(Counter::ConnectionsOpened),
@@ -36,7 +44,15 @@ impl Headline {
             lost: healthy(Counter::ConnectionsFailed) + healthy(Counter::ConnectionsDead),
             rate: (sent > 0 && seconds > 0.0).then(|| sent as f64 / seconds),
             times: first_times(&view),
-            missed: (pings > 0).then(|| (healthy(Counter::PingsMissed), pings)),
+            pings: match (pings, of_server) {
+                (0, 0) => None,
+                (0, received) => Some(Pings::Servers(received)),
+                (sent, _) => Some(Pings::Ours {
+                    missed: healthy(Counter::PingsMissed),
+                    sent,
+                    dead: healthy(Counter::ConnectionsDead),
+                }),
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::headline::Headline;
+use super::headline::{Headline, Pings};
 use super::run::Run;
 use super::sparkline::sparkline;
 use super::times::{covered, names};
@@ -143,7 +143,7 @@ impl Text {
             opened: (opened, attempted),
             lost,
             rate,
-            missed,
+            pings,
             ..
         } = Headline::of(run);
         let of = |some, all| format!("{} of {}", human_count(some), human_count(all));
@@ -154,7 +154,10 @@ impl Text {
         parts.extend(
             rate.map(|rate| format!("messages: {}/s sent", human_count(rate.round() as u64))),
         );
-        parts.extend(missed.map(|(missed, sent)| format!("pings: {} missed", of(missed, sent))));
+        parts.extend(pings.map(|pings| match pings {
+            Pings::Ours { missed, sent, .. } => format!("pings: {} missed", of(missed, sent)),
+            Pings::Servers(received) => format!("pings of the server: {}", human_count(received)),
+        }));
         self.line(&format!("{}\n", parts.join(" · ")));
     }
 

@@ -23,6 +23,7 @@ mod run;
 mod search;
 mod sparkline;
 mod summary_csv;
+mod tables;
 mod terminal;
 mod timeline_csv;
 mod times;

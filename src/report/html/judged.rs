@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::room::{Room, most};
+use super::tables::CODES;
 use crate::report::picture::{
     Judged as Dot, Level, Strip, Survival, Svg, Sweep, Window, gate_bar, times_the_limit,
 };
 use crate::report::run::Run;
+use crate::report::tables::codes;
 use crate::report::words::{Stands, expected, origin, seen};
 use crate::scenario::PromiseKind;
-use crate::units::{cut, human_count, human_ns, visible};
-use crate::verdict::{Bounds, ContractResult, GateResult, Judged, Occurred};
+use crate::units::{counted, cut, human_count, human_ns, visible};
+use crate::verdict::{Bounds, CohortEnds, ContractResult, GateResult, Judged, Occurred};
 
 /// The longest text of a gate or promise, in characters.
 const LONGEST: usize = 300;
@@ -73,8 +75,8 @@ pub(super) fn gates(run: &Run, room: &Room) -> (Vec<GateRow>, usize) {
 /// What one cohort was promised.
 pub(super) struct Promised {
     pub(super) cohort: String,
-    /// The preset and its settings, if they come from one.
-    pub(super) preset: String,
+    /// How many connections were looked at, and the preset with its settings if the promises come from one.
+    pub(super) about: String,
     pub(super) promises: Vec<Promise>,
 }
 
@@ -85,8 +87,8 @@ pub(super) struct Promise {
     pub(super) expected: String,
     /// What its times count from.
     pub(super) from: Option<String>,
-    /// The times that were seen.
-    pub(super) times: String,
+    /// The times or close codes that were seen.
+    pub(super) seen: String,
     pub(super) why: String,
     pub(super) n: String,
     /// What each connection did; `None` if that was not judged one by one, or is not known any more.
@@ -103,23 +105,30 @@ pub(super) fn promised(run: &Run, room: &Room) -> (Vec<Promised>, usize) {
         let mut cohorts = run.scenario.cohorts.iter();
         let record = cohorts.find(|record| record.name == *cohort);
         let preset = record.and_then(|record| record.preset.as_deref());
+        let ends = run.verdict.ends.iter().find(|ends| ends.cohort == *cohort);
+        let size = ends.map(|ends| counted(ends.connections, "connection"));
+        let about: Vec<String> = size.into_iter().chain(preset.map(visible)).collect();
         Promised {
             cohort: visible(cohort),
-            preset: preset.map(visible).unwrap_or_default(),
+            about: about.join(" · "),
             promises: (group.iter())
-                .map(|one| promise(one, &mut pictures))
+                .map(|one| promise(one, ends, &mut pictures))
                 .collect(),
         }
     };
     (groups.map(group).collect(), more)
 }
 
-fn promise(promise: &ContractResult, room: &mut usize) -> Promise {
-    let times = promise.times.map(|times| {
-        let [min, p50, p99, max] =
-            [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(|ns| human_ns(ns.0));
-        format!("min {min} · p50 {p50} · p99 {p99} · max {max}")
-    });
+fn promise(promise: &ContractResult, ends: Option<&CohortEnds>, room: &mut usize) -> Promise {
+    let seen = match (promise.times, promise.contract) {
+        (Some(times), _) => {
+            let [min, p50, p99, max] =
+                [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(|ns| human_ns(ns.0));
+            format!("min {min} · p50 {p50} · p99 {p99} · max {max}")
+        }
+        (None, PromiseKind::Code) => ends.map_or_else(String::new, |ends| codes(ends, CODES)),
+        (None, _) => String::new(),
+    };
     let drawn = picture(promise);
     let picture = drawn.filter(|picture| picture.as_str().len() <= *room);
     *room -= picture.as_ref().map_or(0, |picture| picture.as_str().len());
@@ -128,7 +137,7 @@ fn promise(promise: &ContractResult, room: &mut usize) -> Promise {
         key: promise.contract.key(),
         expected: cut(&visible(&expected(promise)), LONGEST),
         from: promise.from.map(|from| format!("from {}", origin(from))),
-        times: times.unwrap_or_default(),
+        seen,
         why: cut(&visible(&promise.why), LONGEST),
         n: human_count(promise.n),
         picture,

@@ -18,8 +18,8 @@ use self::figures::{Figure, OverTime, Spark};
 pub(crate) use self::frame::Frame;
 use self::judged::{GateRow, Promised};
 use self::room::{Room, most};
-use self::tables::{Ending, EndsRow, TimesRow};
-use super::headline::Headline;
+use self::tables::{Ending, EndsRow, Shared, TimesRow};
+use super::headline::{Headline, Pings};
 use super::picture::{Json, SAVE, SCRIPT, Svg};
 use super::run::{Run, copy};
 use super::words::{began, sentence, span};
@@ -57,11 +57,15 @@ struct Page<'a> {
     more_gates: usize,
     promised: Vec<Promised>,
     more_promised: usize,
+    /// About the connections with promises.
+    judged: Vec<Shared>,
     over_time: &'a [Figure],
     sparks: &'a [Spark],
     spectrum: Option<&'a Figure>,
     times: Vec<TimesRow>,
     more_times: usize,
+    /// About the stages and cohorts.
+    parts: Vec<Shared>,
     ends: Vec<EndsRow>,
     more_ends: usize,
     end_bars: Option<Svg>,
@@ -190,11 +194,13 @@ impl<'a> Page<'a> {
             more_gates,
             promised,
             more_promised,
+            judged: tables::judged(run, room),
             over_time: &charts.over_time,
             sparks: &charts.sparks,
             spectrum: charts.spectrum.as_ref(),
             times,
             more_times,
+            parts: tables::parts(run, &view, room),
             ends,
             more_ends,
             end_bars,
@@ -219,7 +225,7 @@ fn tiles(run: &Run) -> Vec<Tile> {
         lost,
         rate,
         times,
-        missed,
+        pings,
     } = Headline::of(run);
     let tile = |name: &str, value: String, more: String| Tile {
         name: name.to_owned(),
@@ -256,12 +262,17 @@ fn tiles(run: &Run) -> Vec<Tile> {
             format!("p50 {p50}, max {max}"),
         ))
     }));
-    tiles.extend(missed.map(|(missed, sent)| {
-        tile(
+    tiles.extend(pings.map(|pings| match pings {
+        Pings::Ours { missed, sent, dead } => tile(
             "pings missed",
             human_count(missed),
-            format!("of {}", human_count(sent)),
-        )
+            format!("of {}, {} dead", human_count(sent), human_count(dead)),
+        ),
+        Pings::Servers(received) => tile(
+            "pings of the server",
+            human_count(received),
+            format!("measured {}", span(run.summary.measured_seconds)),
+        ),
     }));
     tiles
 }

@@ -5,6 +5,7 @@ use crate::measure::Histogram;
 use crate::metric::{self, Cause};
 use crate::report::picture::{self, Colour, Svg};
 use crate::report::run::Run;
+use crate::report::tables::{self, Table};
 use crate::report::times::{covered, names};
 use crate::units::{cut, human_count, human_ns, visible};
 use crate::verdict::View;
@@ -15,8 +16,72 @@ const EXAMPLES: usize = 2;
 const LONGEST: usize = 200;
 /// The most causes of one cohort that are drawn; the others are one.
 const CAUSES: usize = 8;
+/// The most close codes of a cohort.
+pub(super) const CODES: usize = 8;
 /// The most single ends.
 const ENDINGS: usize = 50;
+
+/// A table that the summary has too.
+pub(super) struct Shared {
+    /// What it is about.
+    pub(super) name: &'static str,
+    pub(super) head: Vec<Cell>,
+    pub(super) rows: Vec<Vec<Cell>>,
+    /// How many rows there was no room for.
+    pub(super) more: usize,
+}
+
+/// A cell of a [`Shared`] table.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) is_number: bool,
+}
+
+impl Shared {
+    pub(super) fn of(name: &'static str, table: Table, room: &Room) -> Self {
+        let words = table.words;
+        let cells = |row: Vec<String>| -> Vec<Cell> {
+            let numbered = row.into_iter().enumerate();
+            let cells = numbered.map(|(column, text)| Cell {
+                text,
+                is_number: column >= words,
+            });
+            cells.collect()
+        };
+        let mut rows = table.rows.into_iter().map(cells);
+        let head = rows.next().unwrap_or_default();
+        let (rows, more) = most(rows.collect(), room.rows, |_| true);
+        Self {
+            name,
+            head,
+            rows,
+            more,
+        }
+    }
+}
+
+/// The parts of a run: its stages and its cohorts.
+pub(super) fn parts(run: &Run, view: &View<'_>, room: &Room) -> Vec<Shared> {
+    let stages = tables::stages(run, view).map(|table| ("By stage", table));
+    let cohorts = tables::cohorts(run, view).map(|table| ("By cohort", table));
+    let parts = stages.into_iter().chain(cohorts);
+    parts
+        .map(|(name, table)| Shared::of(name, table, room))
+        .collect()
+}
+
+/// How the connections with promises ended, and which frames kept them open; nothing without promises.
+pub(super) fn judged(run: &Run, room: &Room) -> Vec<Shared> {
+    let verdict = &run.verdict;
+    let ends = (!verdict.ends.is_empty()).then(|| tables::ends(&verdict.ends, CODES));
+    let ends = ends.map(|table| ("How these connections ended", table));
+    let matrix = &verdict.activity;
+    let activity = (matrix.len() > 1).then(|| tables::activity(matrix));
+    let activity = activity.map(|table| ("What keeps a connection open", table));
+    let all = ends.into_iter().chain(activity);
+    all.map(|(name, table)| Shared::of(name, table, room))
+        .collect()
+}
 
 /// One distribution.
 pub(super) struct TimesRow {

@@ -4,12 +4,13 @@
 use std::io::{self, Write};
 
 use super::page::Page;
-use super::style::{WIDTH, columns, columns_of_words, wrapped};
+use super::style::{WIDTH, columns, wrapped};
 use crate::report::run::Run;
+use crate::report::tables;
 use crate::report::words::{Stands, expected, origin, seen};
-use crate::scenario::{Activity, End, Origin};
-use crate::units::{cut, human_count, human_ns, visible};
-use crate::verdict::{ActivityResult, CohortEnds, ContractResult, GateResult};
+use crate::scenario::Origin;
+use crate::units::{human_count, human_ns, visible};
+use crate::verdict::{ContractResult, GateResult};
 
 /// The widest gate text that the column of observed values is aligned to.
 const GATE_WIDTH: usize = 56;
@@ -19,8 +20,6 @@ const WIDE: usize = 100;
 const MARK: usize = 8;
 /// The widest expectation that the next column is aligned to.
 const EXPECTED_WIDTH: usize = 24;
-/// Longer names of cohorts are cut in tables that would not fit otherwise.
-const NAME_WIDTH: usize = 20;
 /// The most close codes of a cohort that are shown.
 const MAX_CODES: usize = 2;
 
@@ -66,17 +65,17 @@ impl<W: Write> Page<W> {
             return Ok(());
         }
         self.promises(run, &contracts)?;
-        self.table(&columns(&ends(&run.verdict.ends)))?;
+        self.table(&tables::ends(&run.verdict.ends, MAX_CODES))?;
         let matrix = &run.verdict.activity;
         if matrix.len() > 1 {
-            self.table(&columns_of_words(&activity(matrix), 2))?;
+            self.table(&tables::activity(matrix))?;
         }
         Ok(())
     }
 
     /// Writes these promises, grouped under the names of their cohorts. There must be at least one promise.
     pub(super) fn promises(&mut self, run: &Run, contracts: &[&ContractResult]) -> io::Result<()> {
-        let lines = columns_of_words(&promises(contracts), 2);
+        let lines = columns(&promises(contracts), 2);
         let (head, rows) = lines.split_at(1);
         writeln!(self.out, "\n{:MARK$}{}", "", self.style.bold(&head[0]))?;
         let mut cohort = "";
@@ -178,114 +177,4 @@ fn promises(contracts: &[&ContractResult]) -> Vec<Vec<String>> {
 
 fn is_long(expected: &str) -> bool {
     expected.chars().count() > EXPECTED_WIDTH
-}
-
-/// Builds the table of how connections with a contract ended: by which side, how that looked, and when TCP ended.
-fn ends(all: &[CohortEnds]) -> Vec<Vec<String>> {
-    let head = [
-        "ended by the server",
-        "n",
-        "Close frame",
-        "FIN",
-        "RST",
-        "others",
-        "TCP end p50",
-        "max",
-        "codes",
-    ];
-    let row = |cohort: &CohortEnds| {
-        let ended = |end| human_count(cohort.ended(end));
-        let tcp_end = cohort.tcp_end;
-        let tcp_end =
-            tcp_end.map(|times| [times.p50_ns, times.max_ns].map(|time| human_ns(time.0)));
-        let mut row = vec![
-            cut(&cohort.cohort, NAME_WIDTH),
-            human_count(cohort.connections),
-            ended(End::CloseFrame),
-            ended(End::Fin),
-            ended(End::Rst),
-            human_count(cohort.stayed() + cohort.by_client),
-        ];
-        row.extend(tcp_end.unwrap_or_default());
-        row.push(codes(cohort));
-        row
-    };
-    let head = head.map(str::to_owned).to_vec();
-    std::iter::once(head).chain(all.iter().map(row)).collect()
-}
-
-/// Formats the close codes with their counts, the most frequent first.
-fn codes(cohort: &CohortEnds) -> String {
-    let mut codes: Vec<(u16, u64)> = cohort.codes.iter().map(|(code, n)| (*code, *n)).collect();
-    codes.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
-    let more = codes.len().saturating_sub(MAX_CODES);
-    let shown = codes.into_iter().take(MAX_CODES);
-    let mut shown: Vec<String> = shown
-        .map(|(code, n)| format!("{code} ×{}", human_count(n)))
-        .collect();
-    shown.extend((more > 0).then(|| "…".to_owned()));
-    shown.join(", ")
-}
-
-fn frame(frame: Activity) -> &'static str {
-    match frame {
-        Activity::Nothing => "nothing at all",
-        Activity::Pong => "pongs",
-        Activity::UnsolicitedPong => "unsolicited pongs",
-        Activity::Ping => "pings",
-        Activity::Text => "text",
-        Activity::EmptyText => "empty text",
-        Activity::Byte => "bytes of one frame",
-    }
-}
-
-/// Builds the table of which frame keeps a connection alive when nothing else is sent.
-fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
-    let head = [
-        "sends only",
-        "cohort",
-        "connections",
-        "survived",
-        "closed after",
-        "to",
-    ];
-    let row = |result: &ActivityResult| {
-        let closed = result
-            .closed
-            .map(|times| [times.min_ns, times.max_ns].map(|time| human_ns(time.0)));
-        let mut row = vec![
-            match result.every_ns {
-                None => frame(result.frame).to_owned(),
-                Some(gap) => format!("{}, every {}", frame(result.frame), human_ns(gap.0)),
-            },
-            cut(&result.cohort, NAME_WIDTH),
-            human_count(result.connections),
-            human_count(result.survived),
-        ];
-        row.extend(closed.unwrap_or_default());
-        row
-    };
-    let head = head.map(str::to_owned).to_vec();
-    std::iter::once(head)
-        .chain(matrix.iter().map(row))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::Nanos;
-
-    #[test]
-    fn a_gap_that_was_computed_is_shown_with_three_digits() {
-        let result = ActivityResult {
-            cohort: "only".to_owned(),
-            frame: Activity::Text,
-            every_ns: Some(Nanos(457_142_857)),
-            connections: 2,
-            survived: 2,
-            closed: None,
-        };
-        assert_eq!(activity(&[result])[1][0], "text, every 457 ms");
-    }
 }

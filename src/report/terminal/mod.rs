@@ -7,8 +7,8 @@ mod live;
 mod outcome;
 mod page;
 mod style;
-mod tables;
 mod text;
+mod times;
 
 pub use live::Live;
 pub use outcome::write as failures;

@@ -3,7 +3,8 @@
 
 use std::io::{self, Write};
 
-use super::style::{Style, WIDTH, wrapped};
+use super::style::{Style, WIDTH, columns, wrapped};
+use crate::report::tables::Table;
 use crate::units::{cut, visible};
 
 /// The column where the text after a label begins.
@@ -44,8 +45,9 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// Writes a table after an empty line, with its heading in bold. Writes nothing if the table is empty.
-    pub(super) fn table(&mut self, lines: &[String]) -> io::Result<()> {
+    /// Writes a table after an empty line, with its heading in bold.
+    pub(super) fn table(&mut self, table: &Table) -> io::Result<()> {
+        let lines = columns(&table.rows, table.words);
         let Some((head, rows)) = lines.split_first() else {
             return Ok(());
         };

@@ -64,13 +64,9 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Formats one line for each row: the first column left-aligned, the others right-aligned, two spaces between columns.
-pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
-    columns_of_words(rows, 1)
-}
-
-/// The same with the first `left` columns left-aligned.
-pub(super) fn columns_of_words(rows: &[Vec<String>], left: usize) -> Vec<String> {
+/// Formats one line for each row: the first `left` columns left-aligned, the others right-aligned, two spaces between
+/// columns.
+pub(super) fn columns(rows: &[Vec<String>], left: usize) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -100,7 +96,10 @@ mod tests {
     #[test]
     fn columns_line_up_by_characters() {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        let lines = columns(&[row(["", "p50", "max"]), row(["echo", "74.0 µs", "1 s"])]);
+        let lines = columns(
+            &[row(["", "p50", "max"]), row(["echo", "74.0 µs", "1 s"])],
+            1,
+        );
         assert_eq!(lines, ["          p50  max", "echo  74.0 µs  1 s"]);
     }
 

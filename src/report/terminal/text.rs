@@ -6,12 +6,13 @@ use std::path::Path;
 
 use super::page::Page;
 use super::style::Style;
-use super::tables::{self, Shown, TableRow, size};
+use super::times;
 use crate::measure::{GaugeStats, Value};
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
+use crate::report::tables::{self, size};
 use crate::report::words::{began, span};
-use crate::units::{counted, format_duration, human_count, visible};
+use crate::units::{counted, human_count, visible};
 use crate::verdict::{Exit, View};
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
@@ -139,7 +140,7 @@ impl<W: Write> Text<'_, W> {
         let mut parts = vec![self.with_rate(Counter::MessagesSent, "sent")];
         let echoed = count(Counter::MessagesEchoed);
         let answered = count(Counter::MessagesAnswered);
-        let is_silent = answered == 0 && !tables::messages(&self.view).is_empty();
+        let is_silent = answered == 0 && !times::messages(&self.view).is_empty();
         if echoed > 0 || is_silent {
             parts.push(self.told(Counter::MessagesEchoed, "echoed"));
         }
@@ -279,16 +280,17 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn times(&mut self) -> io::Result<()> {
-        let rows = tables::times(&self.view);
-        self.page.table(&rows)?;
-        if tables::has_thin_percentile(&self.view) {
+        if let Some(times) = times::table(&self.view) {
+            self.page.table(&times)?;
+        }
+        if times::has_thin_percentile(&self.view) {
             self.page
                 .aside("An empty cell has too few samples behind it.")?;
         }
         if let Some(left_out) = self.left_out() {
             self.page.aside(&left_out)?;
         }
-        let has_messages = !tables::messages(&self.view).is_empty();
+        let has_messages = !times::messages(&self.view).is_empty();
         if has_messages && self.count(Counter::MessagesUncertain) > 0 {
             self.page.aside(match self.view.total(Counter::MessagesDuplicated.name()) {
                 0 => "Answers without a stamp were lost: times of messages and gaps may be too long.",
@@ -322,7 +324,7 @@ impl<W: Write> Text<'_, W> {
             let more = latency.saturating_sub(service);
             (more > 1_000_000 && more > service / 2).then_some(())
         };
-        let messages = tables::messages(&self.view);
+        let messages = times::messages(&self.view);
         messages.iter().find_map(waited).map(|()| {
             "Latency counts from when a message was due, service time from when it was sent: \
              the difference is time spent waiting to be sent."
@@ -330,39 +332,10 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn parts(&mut self) -> io::Result<()> {
-        let (scenario, summary) = (&self.run.scenario, &self.run.summary);
-        let shown = Shown {
-            messages: summary.count(Counter::MessagesDue.name()) > 0,
-            heartbeat: summary.count(Counter::PingsSent.name()) > 0,
-        };
-        if !scenario.stages.is_empty() {
-            let numbered = scenario
-                .stages
-                .iter()
-                .zip(1..)
-                .map(|(stage, number)| TableRow {
-                    label: format!("{number}: {}", format_duration(stage.duration())),
-                    cohort: None,
-                    stage: Some(number),
-                });
-            let parts: Vec<TableRow<'_>> = numbered.collect();
-            self.page
-                .table(&tables::parts("stage", &parts, shown, &self.view))?;
-        }
-        // Without messages and pings, the table would only repeat what the contracts run.
-        let has_promises = !self.run.verdict.contracts.is_empty();
-        let is_worth_it = shown.messages || shown.heartbeat || !has_promises;
-        if summary.cohorts.len() > 1 && is_worth_it {
-            let named = summary.cohorts.iter().map(|name| TableRow {
-                label: name.clone(),
-                cohort: Some(name),
-                stage: None,
-            });
-            let parts: Vec<TableRow<'_>> = named.collect();
-            self.page
-                .table(&tables::parts("cohort", &parts, shown, &self.view))?;
-        }
-        Ok(())
+        let (run, view) = (self.run, &self.view);
+        let tables = [tables::stages(run, view), tables::cohorts(run, view)];
+        let mut tables = tables.iter().flatten();
+        tables.try_for_each(|table| self.page.table(table))
     }
 
     fn warnings(&mut self) -> io::Result<()> {
