@@ -236,6 +236,33 @@ fn a_part_of_another_plan_is_refused_and_an_interrupted_one_told() {
     assert_eq!(outcomes, ["completed", "interrupted"]);
 }
 
+/// One of two processes stands still in the measured time: what that may have broken is put in doubt with its number.
+#[test]
+fn a_part_that_stood_still_is_doubted_by_name() {
+    let server = Server::start(Script::default());
+    let scenario = scenario(&server.url());
+    let echoed = "count(messages.echoed) == 570";
+    assert!(scenario.contains(echoed));
+    let scenario = scenario.replace(echoed, "max(receive.gap) < 500ms");
+    let at = soon();
+    let [one, two] = ["1/2", "2/2"].map(|number| part(&scenario, number, &at, &[]));
+    // About 330 have come when measuring begins, and 900 at its end.
+    server.wait_until(|log| log.messages() > 450);
+    two.signal("STOP");
+    std::thread::sleep(Duration::from_secs(1));
+    two.signal("CONT");
+    let (folder, names) = gathered(&[one.end(), two.end()]);
+    let merged = merge(folder, &names);
+    assert_eq!(merged.code, 4, "{}{}", merged.stdout, merged.stderr);
+    let report = merged.report();
+    let doubts = report.json["verdict"]["distrust"].as_array().unwrap();
+    let said = |doubt: &Value| {
+        let text = doubt["text"].as_str().unwrap();
+        doubt["kind"] == "workers_late" && text.starts_with("part 2: wsbench itself was held up")
+    };
+    assert!(doubts.iter().any(said), "{doubts:?}");
+}
+
 /// A part that was killed leaves all its whole seconds, and is told as cut.
 #[test]
 fn a_killed_part_is_told_as_cut() {
