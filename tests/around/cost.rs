@@ -109,7 +109,6 @@ fn the_cost_of_connections_is_that_of_all_that_the_command_started() {
     let each = (seen[2] - seen[0]) / 300.0 * 1_000.0;
     let said = number(&json["result"]["bytes_per_1000_connections"]);
     assert!((said / each - 1.0).abs() < 0.25, "{said} instead of {each}");
-    assert!(json["result"]["cpu_per_1000_connections"].is_number());
     for says in ["memory of the server: ", "processor of the server: "] {
         assert!(ended.stdout.contains(says), "{}", ended.stdout);
     }

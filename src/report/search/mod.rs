@@ -21,6 +21,10 @@ pub use html::write as search_html;
 pub use probe::ProbeRecord;
 pub use varied::Varied;
 
+/// The least difference of processor time between the probes that says something, in percent of one core: Linux counts in
+/// ticks of 10 ms, which is 1 % of a second.
+const TELLING_CPU: f64 = 5.0;
+
 /// The version of `search.json`.
 const SCHEMA_VERSION: u32 = 1;
 
@@ -82,7 +86,7 @@ struct FoundRecord<'a> {
     /// The memory of the target for each 1,000 connections, and without any, in bytes.
     bytes_per_1000_connections: Option<f64>,
     bytes_without_connections: Option<f64>,
-    /// Its processor time for each 1,000 connections, in percent of one core.
+    /// Its processor time for each 1,000 connections, in percent of one core; unknown where the probes differ too little.
     cpu_per_1000_connections: Option<f64>,
     words: &'a str,
 }
@@ -107,18 +111,29 @@ impl Search {
         self.cost(|probe| probe.target_rss)
     }
 
-    /// The processor time of the target for each connection, in percent of one core. `None` as in [`Search::memory`].
-    pub fn processor(&self) -> Option<f64> {
-        self.cost(|probe| probe.target_cpu).map(|(each, _)| each)
+    /// The processor time of the target for each connection, in percent of one core; as an error what it is below, where
+    /// the probes differ too little to tell. `None` as in [`Search::memory`].
+    pub fn processor(&self) -> Option<Result<f64, f64>> {
+        let (each, _) = self.cost(|probe| probe.target_cpu)?;
+        let open = self.held().filter_map(|probe| probe.open);
+        let open: Vec<u64> = open.collect();
+        let range = (open.iter().max()? - open.iter().min()?) as f64;
+        let least = TELLING_CPU / range;
+        Some(if each < least { Err(least) } else { Ok(each) })
     }
 
     fn cost(&self, of: impl Fn(&ProbeRecord) -> Option<f64>) -> Option<(f64, f64)> {
         if !self.vary.starts_with("connections") {
             return None;
         }
-        let held = self.probes.iter().filter(|probe| probe.has_held());
-        let points = held.filter_map(|probe| Some((probe.open? as f64, of(probe)?)));
+        let points = self
+            .held()
+            .filter_map(|probe| Some((probe.open? as f64, of(probe)?)));
         cost(&points.collect::<Vec<_>>())
+    }
+
+    fn held(&self) -> impl Iterator<Item = &ProbeRecord> {
+        self.probes.iter().filter(|probe| probe.has_held())
     }
 
     /// The probes that say something of the server.
@@ -144,6 +159,7 @@ pub fn search_json(search: &Search, out: impl Write) -> io::Result<()> {
     let found = search.found;
     let (broke, generator) = search.bounds();
     let (each, without) = search.memory().unzip();
+    let processor = search.processor().and_then(Result::ok);
     let words = search.result();
     let document = Document {
         schema_version: SCHEMA_VERSION,
@@ -166,7 +182,7 @@ pub fn search_json(search: &Search, out: impl Write) -> io::Result<()> {
             knee: search.knee(),
             bytes_per_1000_connections: each.map(|each| (each * 1_000.0).round()),
             bytes_without_connections: without.map(f64::round),
-            cpu_per_1000_connections: search.processor().map(|each| milli(each * 1_000.0)),
+            cpu_per_1000_connections: processor.map(|each| milli(each * 1_000.0)),
             words: &words,
         },
         probes: &search.probes,

@@ -97,11 +97,12 @@ fn memory((each, without): (f64, f64)) -> String {
     format!("memory of the server: {each} for 1,000 connections{without}")
 }
 
-/// What a connection takes, in percent of one core.
-fn processor(each: f64) -> String {
-    let said = match each * 1_000.0 {
-        all @ 0.1.. => Unit::Percent.value(all),
-        _ => "less than 0.1 %".to_owned(),
+/// What a connection takes, in percent of one core, or what it is below.
+fn processor(each: Result<f64, f64>) -> String {
+    let (below, each) = match each {
+        Ok(each) => ("", each),
+        Err(least) => ("less than ", least),
     };
-    format!("processor of the server: {said} of a core for 1,000 connections")
+    let each = Unit::Percent.value(each * 1_000.0);
+    format!("processor of the server: {below}{each} of a core for 1,000 connections")
 }
