@@ -22,6 +22,10 @@ const own = html => {
 /** The policy that Jenkins sets for the files of a build. */
 const JENKINS = "sandbox; default-src 'none'; style-src 'self'";
 
+/** What could stand in a page whose escapes have a hole. */
+const ATTACK = '<p id="attack" style="color: rgb(255, 0, 0)" onclick="0">x</p><img src="/a/b.png"><script>document.title = "evil"</script>';
+const attacks = [];
+
 let pages, server, browser;
 
 before(async () => {
@@ -32,9 +36,12 @@ before(async () => {
   server = createServer((request, response) => {
     const [, policy, name] = request.url.split('/');
     const html = pages[name]?.html;
+    if (request.url.endsWith('.png')) attacks.push(request.url);
     if (!html) return response.writeHead(404).end();
-    const csp = policy === 'jenkins' ? JENKINS : own(html);
-    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp }).end(html);
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    if (policy === 'attacked') return response.end(html.replace('<main', `${ATTACK}<main`));
+    if (policy !== 'none') response.setHeader('content-security-policy', policy === 'jenkins' ? JENKINS : own(html));
+    response.end(html);
   });
   await new Promise(ready => server.listen(0, '127.0.0.1', ready));
 });
@@ -159,6 +166,23 @@ test('the run that is saved from the page is run.json', () => everyReport({}, as
   assert.equal(file, 'run.json');
   assert(saved === pages[name].json, `${saved.length} instead of ${pages[name].json.length} characters`);
 }));
+
+test('a page by itself uses nothing but its own style and scripts', async () => {
+  await everyPage({ policy: 'none' }, async (page, name) => {
+    const on = await page.$eval('html', html => html.classList.contains('on'));
+    assert.equal(on, !isSearch(name), 'its own script runs');
+    assert.equal(await page.$eval('body', body => getComputedStyle(body).margin), '0px', 'its own style holds');
+  });
+  for (const name of Object.keys(pages)) {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${server.address().port}/attacked/${name}`, { waitUntil: 'networkidle0' });
+    const colour = await page.$eval('#attack', attack => getComputedStyle(attack).color);
+    assert.notEqual(colour, 'rgb(255, 0, 0)', name);
+    assert.match(await page.title(), / · wsbench$/, name);
+    await page.close();
+  }
+  assert.deepEqual(attacks, []);
+});
 
 test('what a server and a scenario say is only text', () => look('hostile', {}, async page => {
   const { scripts, images } = await page.evaluate(() => ({

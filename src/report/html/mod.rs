@@ -175,7 +175,12 @@ impl<'a> Page<'a> {
         let (ends, more_ends, end_bars) = tables::ends(run, room);
         let (endings, more_endings) = tables::endings(run);
         Self {
-            frame: Frame::of(exit, &run.tool.version, visible(&run.scenario.name)),
+            frame: Frame::of(
+                exit,
+                &run.tool.version,
+                visible(&run.scenario.name),
+                &[SAVE, SCRIPT],
+            ),
             run,
             script: SCRIPT,
             save: SAVE,

@@ -52,7 +52,7 @@ pub fn write(search: &Search, mut out: impl Write) -> io::Result<()> {
     let scenario = visible(&search.scenario);
     let title = format!("search of {scenario}");
     let page = Page {
-        frame: Frame::of(search.exit(), &search.version, title),
+        frame: Frame::of(search.exit(), &search.version, title, &[]),
         scenario,
         target: visible(&search.target),
         result: search.result(),
