@@ -1,4 +1,4 @@
-// Takes the picture of a page that the README shows: node picture.mjs REPORT.html FILE.png
+// Takes the picture of a page that the README shows, down to its first chart over time: node picture.mjs REPORT.html FILE.png
 import puppeteer from 'puppeteer-core';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,7 +9,10 @@ const browser = await puppeteer.launch({
   args: ['--no-sandbox', '--disable-gpu'],
 });
 const tab = await browser.newPage();
-await tab.setViewport({ width: 1000, height: 1180 });
+const width = 1000;
+await tab.setViewport({ width, height: 1000 });
 await tab.goto(pathToFileURL(page));
+const height = await tab.$eval('#latency-0', chart => Math.ceil(chart.getBoundingClientRect().bottom) + 20);
+await tab.setViewport({ width, height });
 await tab.screenshot({ path: file });
 await browser.close();
