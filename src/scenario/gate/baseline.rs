@@ -12,6 +12,7 @@ use super::stat::stat;
 use super::subject::{Op, Selector, Stat, Subject};
 use super::value::{Unit, unit_of};
 use crate::metric;
+use crate::scenario::reading::hints::nearest;
 
 /// A condition on a measured value, as a part of what the baseline has.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,18 +137,19 @@ pub(super) fn read(
     piece: &Piece<'_>,
     unit: Unit,
 ) -> Result<Option<BaselineGate>, GateError> {
-    let Some((share, rest)) = parted(piece.text) else {
-        return Ok(None);
-    };
     let wrong = |what: String, hint: &str| GateError::new(piece, what).hint(hint);
+    let Some((share, rest)) = parted(piece.text) else {
+        let what = || format!("`{}` is no part of a baseline", piece.text);
+        return match is_meant(piece.text) {
+            true => Err(wrong(what(), PART)),
+            false => Ok(None),
+        };
+    };
     let percent = share.strip_suffix('%').map(str::trim_end);
     let percent: Option<f64> = percent.and_then(|number| number.parse().ok());
     let Some(percent) = percent.filter(|percent| percent.is_finite() && *percent > 0.0) else {
         let what = format!("`{share}` is no part of a baseline");
-        return Err(wrong(
-            what,
-            "write a percentage, such as `110% of baseline`",
-        ));
+        return Err(wrong(what, PART));
     };
     let (is_upper, sign, word) = match op {
         Op::Less | Op::LessOrEqual => (true, '+', "below"),
@@ -181,6 +183,18 @@ pub(super) fn read(
         plus: if is_upper { plus } else { -plus },
         text: text.trim().to_owned(),
     }))
+}
+
+/// How a part of a baseline is written.
+const PART: &str = "write a percentage, such as `110% of baseline`";
+
+/// Whether a limit that is written otherwise was meant to be about a baseline: no value holds such words.
+fn is_meant(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| {
+        let word = word.to_lowercase();
+        word == "of" || word.starts_with("base") || nearest(&word, ["baseline"]).is_some()
+    })
 }
 
 /// What stands before and behind `of baseline`; `None` where that is not there.
@@ -247,6 +261,30 @@ mod tests {
             (
                 "p99(latency.echo) < 1.1 of baseline",
                 "write a percentage, such as `110% of baseline`",
+            ),
+            (
+                "p99(latency.echo) < 110% of baselin",
+                "write a percentage, such as `110% of baseline`",
+            ),
+            (
+                "rate(messages.sent) > 95% of teh bsaeline",
+                "write a percentage, such as `110% of baseline`",
+            ),
+            (
+                "count(errors.reset) <= 110% baseline + 5",
+                "write a percentage, such as `110% of baseline`",
+            ),
+            (
+                "p99(latency.echo) < 110% Of Base",
+                "write a percentage, such as `110% of baseline`",
+            ),
+            (
+                "p99(latency.echo) < 110%",
+                "write a whole number and `us`, `ms` or `s`, such as `50ms`, or `110% of baseline`",
+            ),
+            (
+                "rate(messages.sent) > 95%",
+                "write a rate or a plain number, such as `100/s`, or `95% of baseline`",
             ),
             (
                 "p99(latency.echo) < -5% of baseline",

@@ -83,7 +83,11 @@ pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Read, G
             pieces.value.text,
             unit.name()
         );
-        GateError::new(&pieces.value, what).hint(hint)
+        let error = GateError::new(&pieces.value, what);
+        match pieces.value.text.ends_with('%') && unit.is_of_speed() {
+            true => error.hint(format!("{hint}, or `{} of baseline`", pieces.value.text)),
+            false => error.hint(hint),
+        }
     })?;
     says_anything(pieces.op, value, &pieces.value)?;
     Ok(Read::Gate(Gate {

@@ -59,6 +59,11 @@ impl Unit {
         .ok_or_else(|| self.example())
     }
 
+    /// Whether its values say how fast something is, so that they are often compared with earlier ones.
+    pub(super) fn is_of_speed(self) -> bool {
+        matches!(self, Self::Time | Self::PerSecond | Self::BytesPerSecond)
+    }
+
     /// The unit in words.
     pub(super) fn name(self) -> &'static str {
         match self {
