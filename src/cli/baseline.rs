@@ -133,7 +133,11 @@ fn show(args: &Show) -> Result<Exit, CliError> {
         text += &format!("\n{}\n", first.machine);
         for session in &sessions {
             text += &format!(
-                "  {}  {}, wsbench {}\n",
+            let labels = match session.labels.is_empty() {
+                true => String::new(),
+                false => format!(", {}", session.labels.shown()),
+            };
+                "  {}  {}, wsbench {}{labels}\n",
                 visible(&session.started_at),
                 counted(session.runs as u64, "run"),
                 visible(&session.wsbench)

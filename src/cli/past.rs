@@ -9,7 +9,7 @@ use super::input::Loaded;
 use super::term;
 use crate::compare::{
     self, Baseline, BaselineError, Evidence, Machine, Open, Session, Setting, base_of, measure_of,
-    not_compared,
+    not_compared, record,
 };
 use crate::report::{Host, Run};
 use crate::scenario::{BaselineGate, Subject};
@@ -160,12 +160,19 @@ impl Past {
             Err(error) => self.nothing(&error.to_string()),
         };
         compare::settle(run, results, self.open_gates());
+        self.put_into(run);
     }
 
     /// Leaves the gates of one of several runs to the session.
     pub(super) fn postpone(&self, run: &mut Run) {
         let why = "judged once, on all runs of the session: see session.json";
         compare::settle(run, self.nothing(why), Open::IsLeftOut);
+        self.put_into(run);
+    }
+
+    /// Puts what the baseline has into the record of a run, so that its pictures show it.
+    fn put_into(&self, run: &mut Run) {
+        run.baseline = Some(record(&self.sessions, &self.gates));
     }
 }
 

@@ -8,19 +8,22 @@
 //!   "sessions": [
 //!     {"started_at": "2026-11-23T20:15:00Z", "wsbench": "0.1.0", "machine": {"os": "linux", "cpus": 4, "cpu_model": "…"},
 //!      "setting": {"scenario": "chat", "sha256": "…", "overrides": [], "target": "ws", "workers": 2, "schema_version": 1},
-//!      "runs": 3, "values": {"p50(latency.say)": [211.9, 214.0, 212.6], …}}
+//!      "runs": 3, "values": {"p50(latency.say)": [211.9, 214.0, 212.6], …},
+//!      "times": {"latency.say": {"count": 60000, …, "hdr": "HISTFAAA…"}}}
 //!   ]
 //! }
 //! ```
 //!
 //! Each session is one line, the oldest first. Numbers are those of `run.json`: times are microseconds. `null` is a run
-//! without data.
+//! without data. `times` are whole distributions of what gates on the baseline are about, in nanoseconds; they and
+//! `labels` are left out where there are none.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::session::{Machine, Mismatch, Session, Setting};
+use super::times;
 use crate::report::json;
 use crate::units::is_harmless;
 
@@ -216,6 +219,7 @@ pub(super) fn check(session: &Session) -> Result<(), String> {
             return Err(format!("has a value of `{name}` below zero"));
         }
     }
+    times::check(&session.times)?;
     let texts = [
         &session.started_at,
         &session.wsbench,
@@ -230,7 +234,15 @@ pub(super) fn check(session: &Session) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::{Encoded, Histogram};
+    use crate::report::Labels;
     use proptest::prelude::*;
+
+    fn times() -> Histogram {
+        let mut times = Histogram::new();
+        times.record(211_900);
+        times
+    }
 
     fn session(number: usize, cpus: usize) -> Session {
         Session {
@@ -242,8 +254,10 @@ mod tests {
                 cpu_model: None,
             },
             setting: Setting::new("chat", "name = \"chat\"\n", "ws://127.0.0.1:1/", &[], 2),
+            labels: Labels::of(["commit=abc123".parse().unwrap()]).unwrap(),
             runs: 2,
             values: [("p50(latency.echo)".to_owned(), vec![Some(211.9), None])].into(),
+            times: [("latency.echo".to_owned(), Encoded::from(&times()))].into(),
         }
     }
 
@@ -266,6 +280,24 @@ mod tests {
         );
         let lines = text.lines().filter(|line| line.contains("started_at"));
         assert_eq!(lines.count(), 3, "a session is a line: {text}");
+    }
+
+    /// As those were that knew no labels and no distributions.
+    #[test]
+    fn an_older_file_is_read() {
+        let mut baseline = of([session(1, 2)]);
+        let text = baseline.text().unwrap();
+        let part = |from: &str, to: &str| {
+            let at = text.find(from).unwrap();
+            let end = at + text[at..].find(to).unwrap() + to.len();
+            text[at..end].to_owned()
+        };
+        let older = text.replace(&part("\"labels\":", "},"), "");
+        let older = older.replace(&part(",\"times\":", "}}"), "");
+        baseline.sessions[0].labels = Labels::default();
+        baseline.sessions[0].times.clear();
+        assert_eq!(Baseline::parse(older.as_bytes()).unwrap(), baseline);
+        assert_eq!(baseline.text().unwrap(), older);
     }
 
     #[test]
@@ -321,6 +353,10 @@ mod tests {
             ),
             (good.replace("211.9", "-1"), "below zero"),
             (
+                good.replace("HISTFAAA", "HISTGAAA"),
+                "has a broken distribution of `latency.echo`",
+            ),
+            (
                 good.replace("p50(latency.echo)", "\\u001b[31m"),
                 "which no gate has",
             ),
@@ -341,7 +377,7 @@ mod tests {
 
         /// Cut or changed anywhere, a file is refused or read, and never more than that.
         #[test]
-        fn no_change_panics(at in 0usize..600, byte in any::<u8>()) {
+        fn no_change_panics(at in 0usize..900, byte in any::<u8>()) {
             let mut bytes = of([session(1, 2)]).text().unwrap().into_bytes();
             let at = at % bytes.len();
             bytes[at] = byte;

@@ -1,7 +1,9 @@
 //! What gates on a baseline come to, by sessions made by hand.
 
 use super::super::session::{Machine, Setting};
+use super::super::times::Times;
 use super::*;
+use crate::report::Labels;
 use crate::units::parse_duration;
 use proptest::prelude::*;
 
@@ -18,8 +20,10 @@ fn session(name: &str, runs: &[f64]) -> Session {
             cpu_model: Some("Fast Chip 9".to_owned()),
         },
         setting: Setting::new("chat", "name = \"chat\"\n", "ws://127.0.0.1:1/", &[], 2),
+        labels: Labels::default(),
         runs: runs.len(),
         values: [(name.to_owned(), runs.iter().copied().map(Some).collect())].into(),
+        times: Times::new(),
     }
 }
 

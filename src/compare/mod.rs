@@ -11,6 +11,7 @@ mod simulation;
 mod stat;
 mod stored;
 mod table;
+mod times;
 mod values;
 
 pub use baseline::{AddError, Baseline, BaselineError};
@@ -22,4 +23,5 @@ pub use stat::{
 };
 pub use stored::StoredSession;
 pub use table::{Table, spread};
+pub use times::{Times, record};
 pub use values::{Values, measure_of, values};

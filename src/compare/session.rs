@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::stat::median;
+use super::times::{self, Times};
 use super::values::{look_up, values};
-use crate::report::{Host, Run, SCHEMA_VERSION};
+use crate::report::{Host, Labels, Run, SCHEMA_VERSION};
 use crate::scenario::Subject;
 use crate::units::{counted, visible};
 use crate::verdict::{Exit, Outcome};
@@ -25,10 +26,16 @@ pub struct Session {
     pub machine: Machine,
     /// What was asked of the server.
     pub setting: Setting,
+    /// What the user called its first run.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// How many runs it has. At least one.
     pub runs: usize,
     /// The numbers of each run in the units of reports, by their names in gates; `None` for a run without data.
     pub values: BTreeMap<String, Vec<Option<f64>>>,
+    /// The times that gates on a baseline are about, of all its runs, so that a report can draw them.
+    #[serde(default, skip_serializing_if = "Times::is_empty")]
+    pub times: Times,
 }
 
 /// What two sessions must share so that nothing but the server differs.
@@ -99,7 +106,7 @@ pub enum SessionError {
 }
 
 impl Session {
-    /// A session of these runs, with what is `asked` for besides the usual numbers.
+    /// A session of these runs, with what is `asked` for besides the usual numbers: its numbers, and its times whole.
     ///
     /// # Errors
     /// When there is no run, one cannot be trusted, or they do not belong together.
@@ -132,10 +139,12 @@ impl Session {
             wsbench: run.tool.version.clone(),
             machine: Machine::of(&run.host),
             setting: Setting::of_run(run),
+            labels: run.options.labels.clone(),
             runs: 1,
             values: values
                 .map(|(name, value)| (name, vec![Some(value)]))
                 .collect(),
+            times: times::times(run, asked),
         })
     }
 
@@ -163,6 +172,7 @@ impl Session {
         for runs in self.values.values_mut() {
             runs.resize(self.runs, None);
         }
+        times::add(&mut self.times, later.times);
         self.started_at = self.started_at.clone().min(later.started_at);
         Ok(())
     }

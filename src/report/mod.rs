@@ -45,9 +45,9 @@ pub use markdown::write as markdown;
 pub use openmetrics::write as openmetrics;
 pub use output::{OutputError, OutputSet, io_error};
 pub use run::{
-    CohortRecord, DoubtNote, Judgement, Label, LabelError, Labels, LabelsError, Note, Options,
-    PartRecord, Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord, StageRecord, Tool, utc,
-    write as run_json,
+    BaselineRecord, BaselineTimes, CohortRecord, DoubtNote, Judgement, Label, LabelError, Labels,
+    LabelsError, Note, Options, PartRecord, Parts, ReadError, Run, SCHEMA_VERSION, ScenarioRecord,
+    StageRecord, Tool, utc, write as run_json,
 };
 pub use search::{ProbeRecord, Search, Varied, search_csv, search_html, search_json};
 pub use summary_csv::write as summary_csv;

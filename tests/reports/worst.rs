@@ -2,7 +2,7 @@
 
 use wsbench::measure::{Encoded, Histogram, Interval, Metric, Own, Part, Phase, Usage, Value};
 use wsbench::metric::{Cause, Counter, Timer, error, latency, service};
-use wsbench::report::{self, Run};
+use wsbench::report::{self, BaselineRecord, BaselineTimes, Run};
 use wsbench::units::{Nanos, Timestamp};
 use wsbench::verdict::{Judged, Occurred};
 
@@ -169,6 +169,24 @@ fn worst(drawn: usize) -> Run {
     run.verdict.gates = gates.take(500).cloned().collect();
     let warnings = troubled.verdict.warnings.iter().cycle();
     run.verdict.warnings = warnings.take(300).cloned().collect();
+    let rtt = Timer::HeartbeatRtt.name().to_owned();
+    let messages = (0..drawn).map(|message| name("message", message));
+    let times = messages.flat_map(|message| [latency(&message), service(&message)]);
+    run.baseline = Some(BaselineRecord {
+        sessions: 500,
+        times: (times.chain([rtt]))
+            .map(|metric| BaselineTimes {
+                metric,
+                sessions: 500,
+                times: (0..100)
+                    .map(|_| noise.times())
+                    .fold(Histogram::new(), |mut all, times| {
+                        all.merge(&times);
+                        all
+                    }),
+            })
+            .collect(),
+    });
     let mut ending = troubled.summary.endings.rows[0].clone();
     ending.close_reason = "<\u{202e}>".repeat(30);
     run.summary.endings.rows = vec![ending; 10_000];
@@ -195,6 +213,7 @@ fn the_page_of_the_largest_run_stays_below_its_limit() {
         page.len()
     );
     for left_out in [
+        "Grey: the baseline, 500 sessions together.",
         "more, see run.json",
         "more, see contracts.csv",
         "more, see summary.csv",

@@ -2,15 +2,13 @@
 
 use super::captions;
 use super::course::{Course, Step};
-use crate::measure::Histogram;
-use crate::metric::{self, Counter, Timer};
+use crate::metric::Counter;
 use crate::report::picture::{
-    About, Allowed, Bars, Colour, Curve, Heat, Limit, Line, Percentiles, Quantiles, Rates,
-    Readings, Series, Spectrum, States, Stroke, Svg, Time, Unit, sparkline,
+    About, Bars, Colour, Heat, Limit, Line, Percentiles, Quantiles, Rates, Readings, Series,
+    States, Stroke, Svg, Time, Unit, sparkline,
 };
 use crate::report::run::Run;
-use crate::units::{counted, human_count, human_ns};
-use crate::verdict::View;
+use crate::units::{counted, human_count};
 
 /// A picture with its words.
 pub(super) struct Figure {
@@ -26,10 +24,6 @@ pub(super) struct Figure {
 const SPARKS: usize = 24;
 /// The most values of a sparkline.
 const POINTS: usize = 60;
-/// The most gates in the percentile spectrum.
-const ALLOWED: usize = 8;
-/// The colours of several distributions.
-const COLOURS: [Colour; 3] = [Colour::P99, Colour::P90, Colour::P50];
 
 /// Charts over time, and what the crosshair reads in them.
 pub(super) struct OverTime<'a> {
@@ -371,86 +365,4 @@ fn thinned(values: &[Option<f64>]) -> Vec<Option<f64>> {
     parts
         .map(|part| part.iter().rev().find_map(|value| *value))
         .collect()
-}
-
-/// The percentile spectrum of messages and pings; `None` if nothing was timed.
-pub(super) fn spectrum(run: &Run, view: &View<'_>, messages: &[String]) -> Option<Figure> {
-    let mut named: Vec<(String, Colour, bool, Histogram)> = Vec::new();
-    for (message, colour) in messages.iter().zip(COLOURS) {
-        for (name, is_dashed) in [
-            (metric::latency(message), false),
-            (metric::service(message), true),
-        ] {
-            named.extend(
-                view.histogram(&name)
-                    .map(|times| (name, colour, is_dashed, times)),
-            );
-        }
-    }
-    let rtt = Timer::HeartbeatRtt.name();
-    named.extend(
-        view.histogram(rtt)
-            .map(|times| (rtt.to_owned(), Colour::P999, false, times)),
-    );
-    let points: Vec<Vec<(f64, u64)>> = (named.iter())
-        .map(|(.., times)| {
-            let quantiles = times.quantiles().into_iter();
-            quantiles.map(|(quantile, ns, _)| (quantile, ns)).collect()
-        })
-        .collect();
-    let curves = named.iter().zip(&points);
-    let curves: Vec<Curve<'_>> = curves
-        .map(|((name, colour, is_dashed, times), points)| Curve {
-            name,
-            colour: *colour,
-            is_dashed: *is_dashed,
-            points,
-            samples: times.count(),
-        })
-        .collect();
-    let samples: u64 = curves.iter().map(|curve| curve.samples).max()?;
-    let limits = limits(run);
-    let gates = limits.iter().map(|(share, ns, limit)| Allowed {
-        share: *share,
-        ns: *ns,
-        limit,
-    });
-    let gates: Vec<Allowed<'_>> = gates.collect();
-    let allowed = match gates.is_empty() {
-        true => "",
-        false => " Red: what a gate allows.",
-    };
-    let sentence = format!(
-        "Up to {}, each line ends at its slowest.{allowed}",
-        counted(samples, "sample")
-    );
-    let chart = Spectrum {
-        curves: &curves,
-        gates: &gates,
-    };
-    Some(Figure {
-        id: "spectrum".to_owned(),
-        svg: chart.draw(&format!("Percentile spectrum. {sentence}")),
-        title: "Percentile spectrum".to_owned(),
-        sentence,
-    })
-}
-
-/// What gates allow of percentiles: the share, the limit in nanoseconds and in words.
-fn limits(run: &Run) -> Vec<(f64, u64, String)> {
-    let gates = run.verdict.gates.iter();
-    let limits = gates.filter_map(|gate| {
-        let limit = gate.limit()?;
-        let (stat, rest) = gate.gate.trim_start().split_once('(')?;
-        let percent: f64 = stat.trim_end().strip_prefix('p')?.parse().ok()?;
-        let is_shown = ["latency.", "service.", "heartbeat.rtt"].iter();
-        let mut is_shown = is_shown.filter(|name| rest.trim_start().starts_with(**name));
-        is_shown.next()?;
-        Some((
-            percent / 100.0,
-            limit.value as u64,
-            human_ns(limit.value as u64),
-        ))
-    });
-    limits.take(ALLOWED).collect()
 }

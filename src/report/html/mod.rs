@@ -7,6 +7,7 @@ mod figures;
 mod frame;
 mod judged;
 mod room;
+mod spectrum;
 mod tables;
 
 use std::io::{self, Write};
@@ -159,7 +160,7 @@ impl Charts {
             drawn.sparks = figures::sparks(run, course);
         }
         let messages = course.map(|course| course.messages).unwrap_or_default();
-        drawn.spectrum = figures::spectrum(run, &run.view(), &messages);
+        drawn.spectrum = spectrum::spectrum(run, &run.view(), &messages);
         drawn
     }
 }
@@ -351,12 +352,21 @@ fn environment(run: &Run) -> Vec<(&'static str, String)> {
         ),
         ("changed on the command line", changed),
         ("labels", run.options.labels.shown()),
+        ("held against", held_against(run)),
         ("machine", machine),
         ("system", system.join(" ")),
         ("scenario, sha256", run.scenario.sha256.clone()),
     ];
     let known = all.into_iter().filter(|(_, value)| !value.is_empty());
     known.map(|(name, value)| (name, shown(&value))).collect()
+}
+
+/// The baseline that it was held against; empty if there is none.
+fn held_against(run: &Run) -> String {
+    run.baseline.as_ref().map_or_else(String::new, |baseline| {
+        let sessions = counted(baseline.sessions as u64, "session");
+        format!("a baseline with {sessions} of this machine")
+    })
 }
 
 /// The first lines of a text of several lines: as many as there is room for, in bytes of the page.

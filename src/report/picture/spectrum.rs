@@ -52,6 +52,8 @@ pub struct Allowed<'a> {
 pub struct Spectrum<'a> {
     /// The curves; seven of them are as many as one can read.
     pub curves: &'a [Curve<'a>],
+    /// What a baseline had of some of them: drawn below them, as far as they go.
+    pub past: &'a [Curve<'a>],
     /// The gates.
     pub gates: &'a [Allowed<'a>],
 }
@@ -73,9 +75,18 @@ impl Spectrum<'_> {
         let most = curves.iter().map(|curve| curve.samples).max().unwrap_or(1);
         let nines = (most as f64).log10().max(1.0);
         let x = Scale::linear((0.0, nines), (LEFT, RIGHT));
+        let past = self.past.iter().map(|curve| {
+            let points = within(curve, nines);
+            let is_whole = points.len() == curve.points.len();
+            (Curve { points, ..*curve }, is_whole)
+        });
+        let curves: Vec<(Curve<'_>, bool)> = past
+            .filter(|(curve, _)| !curve.points.is_empty())
+            .chain(curves.into_iter().map(|curve| (*curve, true)))
+            .collect();
         let values = curves
             .iter()
-            .flat_map(|curve| curve.points)
+            .flat_map(|(curve, _)| curve.points)
             .map(|(_, ns)| *ns as f64);
         let ends = log_ends(values);
         let y = Scale::log(ends, (BOTTOM, TOP));
@@ -88,8 +99,8 @@ impl Spectrum<'_> {
         );
         columns(&mut writer, &x, nines);
         let mut names = Vec::new();
-        for curve in &curves {
-            let last = draw_curve(&mut writer, curve, &x, &y);
+        for (curve, is_whole) in &curves {
+            let last = draw_curve(&mut writer, curve, *is_whole, (&x, &y));
             names.push(Label {
                 name: curve.name.to_owned(),
                 value: String::new(),
@@ -125,6 +136,12 @@ fn nines_of(share: f64, samples: u64) -> f64 {
     };
     let slowest = 1.0 / samples.max(1) as f64;
     -(1.0 - share).max(slowest).log10()
+}
+
+/// The points of a curve that are not slower than the slowest sample of others, which has so many nines.
+fn within<'a>(curve: &Curve<'a>, nines: f64) -> &'a [(f64, u64)] {
+    let is_within = |(share, _): &(f64, u64)| nines_of(*share, curve.samples) <= nines;
+    &curve.points[..curve.points.partition_point(is_within)]
 }
 
 /// Draws a line of the grid at each nine.
@@ -163,8 +180,13 @@ fn columns(writer: &mut Writer, x: &Scale, nines: f64) {
     );
 }
 
-/// Draws a curve and a dot at its slowest sample, whose height is returned.
-fn draw_curve(writer: &mut Writer, curve: &Curve<'_>, x: &Scale, y: &Scale) -> f64 {
+/// Draws a curve, and a dot at its slowest sample if it is whole. Returns the height of its end.
+fn draw_curve(
+    writer: &mut Writer,
+    curve: &Curve<'_>,
+    is_whole: bool,
+    (x, y): (&Scale, &Scale),
+) -> f64 {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut end = (LEFT, BOTTOM);
     for (share, ns) in curve.points {
@@ -188,13 +210,14 @@ fn draw_curve(writer: &mut Writer, curve: &Curve<'_>, x: &Scale, y: &Scale) -> f
     let dashed = [("stroke-linejoin", "round"), ("stroke-dasharray", "5 3")];
     let more: &[(&str, &str)] = if curve.is_dashed { &dashed } else { &round };
     writer.line(path, curve.colour, "1.8", more);
-    writer
-        .tag("circle")
-        .num("cx", end.0)
-        .num("cy", end.1)
-        .num("r", 3.2)
-        .fill(curve.colour)
-        .end();
+    if is_whole {
+        let dot = writer
+            .tag("circle")
+            .num("cx", end.0)
+            .num("cy", end.1)
+            .num("r", 3.2);
+        dot.fill(curve.colour).end();
+    }
     end.1
 }
 

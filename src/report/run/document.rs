@@ -9,7 +9,10 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::surroundings::StoredSurroundings;
-use super::{DoubtNote, Judgement, Labels, Note, Options, PartRecord, Run, ScenarioRecord, Tool};
+use super::{
+    BaselineRecord, DoubtNote, Judgement, Labels, Note, Options, PartRecord, Run, ScenarioRecord,
+    Tool,
+};
 use crate::measure::{
     Agreed, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows,
     OfCohort, Row, States, Summary, UnknownCohort,
@@ -60,6 +63,9 @@ struct Document<'a> {
     aborted_by: Option<Cow<'a, str>>,
     broken_by: Option<Cow<'a, str>>,
     verdict: Judged<'a>,
+    /// The baseline that it was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    baseline: Option<Cow<'a, BaselineRecord>>,
     surroundings: StoredSurroundings<'a>,
     generator: Generator,
     /// The processes of a run in parts.
@@ -183,6 +189,7 @@ impl<'a> Document<'a> {
                 _ => None,
             },
             verdict: Judged::of(&run.verdict),
+            baseline: run.baseline.as_ref().map(Cow::Borrowed),
             surroundings: StoredSurroundings::of(&facts.surroundings, cohorts),
             generator: Generator {
                 precise_timer: facts.precise_timer,
@@ -219,7 +226,10 @@ impl<'a> Document<'a> {
             .collect();
         // A terminal shows these as they are.
         let metrics = self.metrics.iter().chain(&*self.totals);
-        let names = metrics.map(|metric| &metric.name).chain(&cohorts);
+        let past = self.baseline.iter().flat_map(|past| &past.times);
+        let names = (metrics.map(|metric| &metric.name))
+            .chain(past.map(|past| &past.metric))
+            .chain(&cohorts);
         let is_strange = |name: &&String| !name.chars().all(is_harmless);
         if let Some(name) = names.into_iter().find(is_strange) {
             return Err(Contradiction::Name(name.clone()));
@@ -280,6 +290,7 @@ impl<'a> Document<'a> {
                 cohorts,
             },
             verdict: self.verdict.with_warnings(self.warnings.into_owned()),
+            baseline: self.baseline.map(Cow::into_owned),
             scenario,
         })
     }

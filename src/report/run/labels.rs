@@ -139,7 +139,7 @@ impl Labels {
     }
 
     /// All of them as they were written: `branch=main commit=abc123`.
-    pub(in crate::report) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let all: Vec<String> = (self.iter())
             .map(|(key, value)| format!("{key}={value}"))
             .collect();

@@ -1,6 +1,7 @@
 //! One finished run as data: all that files and the terminal summary show of it, and what `run.json` holds. Owns
 //! everything, and knows nothing of the scenario's model, so that a run that is read back shows the same.
 
+mod baseline;
 pub(super) mod copy;
 mod document;
 mod judged;
@@ -22,6 +23,7 @@ use crate::verdict::{
     ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateCohort, GateResult, View,
 };
 
+pub use baseline::{BaselineRecord, BaselineTimes};
 pub use document::{SCHEMA_VERSION, write};
 pub use labels::{Label, LabelError, Labels, LabelsError};
 pub use of::{Parts, utc};
@@ -49,6 +51,8 @@ pub struct Run {
     pub summary: Summary,
     /// The verdict.
     pub verdict: Judgement,
+    /// The baseline that it was held against, if there is one.
+    pub baseline: Option<BaselineRecord>,
 }
 
 /// The program that ran it.

@@ -66,6 +66,7 @@ impl Run {
             facts,
             parts: parts.iter().map(PartRecord::from).collect(),
             summary,
+            baseline: None,
         }
     }
 }

@@ -217,7 +217,7 @@ proptest! {
         let mut drawn = vec![
             load(Unit::Nanoseconds).draw(&name),
             load(Unit::Bytes).draw(&name),
-            Spectrum { curves: &[curve, curve], gates: &[gate] }.draw(&name),
+            Spectrum { curves: &[curve, curve], past: &[curve], gates: &[gate] }.draw(&name),
             sparkline(&name, Colour::Open, &values),
             ends(&name, &[Ends { cohort: &name, causes: &causes }, Ends { cohort: &name, causes: &[] }]),
         ];

@@ -136,6 +136,20 @@ impl Dice {
             parts: self.parts(),
             summary: self.summary(),
             verdict: self.verdict(),
+            baseline: self.maybe(Self::baseline),
+        }
+    }
+
+    fn baseline(&mut self) -> BaselineRecord {
+        BaselineRecord {
+            sessions: self.count() as usize,
+            times: self.some(3, |dice| BaselineTimes {
+                metric: dice
+                    .of(&["latency.echo", "heartbeat.rtt", "handshake.total"])
+                    .to_owned(),
+                sessions: dice.count() as usize,
+                times: dice.times(),
+            }),
         }
     }
 

@@ -205,8 +205,15 @@ impl Run {
             },
         ];
         let names = cohorts(self.cohorts, self.text("mute"));
+        // Of more samples, so that it goes further than there is room for.
+        let earlier: Vec<(f64, u64)> = points.iter().map(|(share, ns)| (*share, ns * 2)).collect();
+        let past = Curve {
+            samples: samples * 50,
+            ..curve(self.text("baseline"), Colour::Mute, &earlier, true)
+        };
         let spectrum = Spectrum {
             curves: &curves,
+            past: &[past],
             gates: &gates,
         }
         .draw(self.text("Percentile spectrum"));
