@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::error::CliError;
+use super::past::IfMissing;
 use super::{files, past, sessions, term};
 use crate::compare::{Baseline, FEWEST_SESSIONS, Session, spread};
 use crate::units::{are, counted, visible};
@@ -64,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 fn add(args: &Add) -> Result<Exit, CliError> {
     let mut baseline = match args.file.exists() {
-        true => past::read(&args.file)?,
+        true => past::read(&args.file, IfMissing::AddRuns)?,
         false => Baseline::default(),
     };
     let failed = |what: String| CliError::Baseline {
@@ -105,7 +106,7 @@ fn add(args: &Add) -> Result<Exit, CliError> {
 }
 
 fn show(args: &Show) -> Result<Exit, CliError> {
-    let baseline = past::read(&args.file)?;
+    let baseline = past::read(&args.file, IfMissing::AddRuns)?;
     let mut text = String::new();
     let mut machines: Vec<&Session> = Vec::new();
     for session in &baseline.sessions {
@@ -132,11 +133,11 @@ fn show(args: &Show) -> Result<Exit, CliError> {
         let sessions: Vec<Session> = baseline.of(&first.machine).cloned().collect();
         text += &format!("\n{}\n", first.machine);
         for session in &sessions {
-            text += &format!(
             let labels = match session.labels.is_empty() {
                 true => String::new(),
                 false => format!(", {}", session.labels.shown()),
             };
+            text += &format!(
                 "  {}  {}, wsbench {}{labels}\n",
                 visible(&session.started_at),
                 counted(session.runs as u64, "run"),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::CliError;
+use super::past::IfMissing;
 use super::{files, past, sessions, term};
 use crate::compare::{Baseline, Evidence, Session, Table, judge};
 use crate::scenario::{BaselineGate, Subject};
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let (base, new) = match &args.baseline {
         Some(file) => {
             let new = sessions::read(&args.runs, &asked)?;
-            (past::read(file)?, new)
+            (past::read(file, IfMissing::AddRuns)?, new)
         }
         None if args.new.is_empty() => return Err(CliError::NothingNew),
         None => {

@@ -82,6 +82,17 @@ pub(super) enum CliError {
         "be strict: no gate is about the baseline\nhint: add one: --gate \"p50(latency.echo) < 110% of baseline\""
     )]
     NothingStrict,
+    /// The same, of a stored run.
+    #[error(
+        "be strict: no gate of this run is about a baseline\nhint: `wsbench compare --strict --gate \"p50(latency.echo) < 110% of baseline\" --baseline FILE RUN` judges it by another"
+    )]
+    NothingStored,
+    /// A folder of several runs, where one is to be shown.
+    #[error(
+        "read {}: it is a session of several runs\nhint: name one of them, like {}; `wsbench compare --baseline FILE {}` judges them all",
+        .0.display(), .0.join("1").display(), .0.display()
+    )]
+    Several(PathBuf),
     /// A baseline cannot be read or used.
     #[error("use the baseline {}: {what}", path.display())]
     Baseline { path: PathBuf, what: String },
@@ -229,6 +240,8 @@ impl CliError {
             | Self::Stored(_)
             | Self::NoBaseline { .. }
             | Self::NothingStrict
+            | Self::NothingStored
+            | Self::Several(_)
             | Self::Baseline { .. }
             | Self::NotASession { .. }
             | Self::NotComparable(_)

@@ -1,6 +1,7 @@
 //! The baseline that runs are held against: read before the first connection, so that whatever keeps it from deciding is
 //! said before the load, and not after it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
@@ -8,8 +9,8 @@ use super::files;
 use super::input::Loaded;
 use super::term;
 use crate::compare::{
-    self, Baseline, BaselineError, Evidence, Machine, Open, Session, Setting, base_of, measure_of,
-    not_compared, record,
+    self, Baseline, Evidence, Machine, Open, Session, Setting, base_of, measure_of, not_compared,
+    record, reopen,
 };
 use crate::report::{Host, Run};
 use crate::scenario::{BaselineGate, Subject};
@@ -34,26 +35,41 @@ pub(super) struct Past {
     strict: bool,
 }
 
+/// What to do where a baseline is not there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum IfMissing {
+    /// Begin it: with gates on it no run is possible before.
+    Begin,
+    /// Add runs to it.
+    AddRuns,
+}
+
 /// Reads a baseline.
 ///
 /// # Errors
 /// When it cannot be read, or is none.
-pub(super) fn read(path: &Path) -> Result<Baseline, CliError> {
-    let failed = |error: BaselineError| CliError::Baseline {
+pub(super) fn read(path: &Path, if_missing: IfMissing) -> Result<Baseline, CliError> {
+    let failed = |what: String| CliError::Baseline {
         path: path.to_owned(),
-        what: error.to_string(),
+        what,
     };
-    let bytes = files::read(path, Baseline::MAX_BYTES).map_err(|source| CliError::Baseline {
-        path: path.to_owned(),
-        what: match source.kind() {
-            std::io::ErrorKind::NotFound => format!(
-                "{source}\nhint: make an empty one: wsbench baseline add {}",
-                path.display()
-            ),
-            _ => source.to_string(),
-        },
+    let file = path.display();
+    let bytes = files::read(path, Baseline::MAX_BYTES).map_err(|source| {
+        let hint = match (source.kind(), if_missing) {
+            (ErrorKind::NotFound, IfMissing::Begin) => {
+                format!("\nhint: make an empty one: wsbench baseline add {file}")
+            }
+            (ErrorKind::NotFound, IfMissing::AddRuns) => {
+                format!("\nhint: `wsbench baseline add {file} RUN…` makes one")
+            }
+            (ErrorKind::IsADirectory, _) => {
+                "\nhint: a baseline is a file: wsbench baseline add FILE RUN…".to_owned()
+            }
+            _ => String::new(),
+        };
+        failed(format!("{source}{hint}"))
     })?;
-    Baseline::parse(&bytes).map_err(failed)
+    Baseline::parse(&bytes).map_err(|error| failed(error.to_string()))
 }
 
 impl Past {
@@ -74,7 +90,7 @@ impl Past {
                 None => Ok(None),
             };
         };
-        let baseline = read(path)?;
+        loaded.files.push((path.clone(), "the baseline"));
         if gates.is_empty() && against.strict {
             return Err(CliError::NothingStrict);
         }
@@ -87,25 +103,14 @@ impl Past {
             &loaded.overrides,
             workers,
         );
-        baseline
-            .check_setting(&setting)
-            .map_err(|mismatch| CliError::Baseline {
-                path: path.clone(),
-                what: format!(
-                    "{mismatch}\nhint: begin a new file where what is asked of the server has changed"
-                ),
-            })?;
         let machine = Machine::of(&Host::detect());
-        let sessions: Vec<Session> = baseline.of(&machine).cloned().collect();
-        let past = Self {
-            elsewhere: baseline.sessions.len() - sessions.len(),
-            sessions,
+        let baseline = read(path, IfMissing::Begin)?;
+        let past = Self::of(
+            (path, baseline),
             gates,
-            strict: against.strict,
-        };
-        if past.gates.is_empty() {
-            term::note("note: no gate is about the baseline, so it decides nothing");
-        }
+            against.strict,
+            (&setting, &machine),
+        )?;
         for gate in &past.gates {
             let base = past.base(&gate.subject);
             if gate.wants_slack(base) {
@@ -115,6 +120,52 @@ impl Past {
             gates.pass.extend(base.map(|base| gate.where_base_is(base)));
         }
         Ok(Some(past))
+    }
+
+    /// Reads the baseline that a stored run is held against, by the gates that it has. `None` if it is held against none.
+    ///
+    /// # Errors
+    /// When the baseline cannot be read, was asked something else, or there is nothing to be strict about.
+    pub(super) fn of_stored(against: &Against, run: &Run) -> Result<Option<Self>, CliError> {
+        let Some(path) = &against.baseline else {
+            return Ok(None);
+        };
+        let gates = run.verdict.gates.iter();
+        let gates = gates.filter_map(|gate| BaselineGate::stored(&gate.gate).ok().flatten());
+        let gates: Vec<BaselineGate> = gates.collect();
+        if gates.is_empty() && against.strict {
+            return Err(CliError::NothingStored);
+        }
+        let baseline = read(path, IfMissing::AddRuns)?;
+        let asked = (&Setting::of_run(run), &Machine::of(&run.host));
+        Self::of((path, baseline), gates, against.strict, asked).map(Some)
+    }
+
+    /// Takes the sessions of this machine, if all were asked the same.
+    fn of(
+        (path, baseline): (&Path, Baseline),
+        gates: Vec<BaselineGate>,
+        strict: bool,
+        (setting, machine): (&Setting, &Machine),
+    ) -> Result<Self, CliError> {
+        baseline
+            .check_setting(setting)
+            .map_err(|mismatch| CliError::Baseline {
+                path: path.to_owned(),
+                what: format!(
+                    "{mismatch}\nhint: begin a new file where what is asked of the server has changed"
+                ),
+            })?;
+        let sessions: Vec<Session> = baseline.of(machine).cloned().collect();
+        if gates.is_empty() {
+            term::note("note: no gate is about the baseline, so it decides nothing");
+        }
+        Ok(Self {
+            elsewhere: baseline.sessions.len() - sessions.len(),
+            sessions,
+            gates,
+            strict,
+        })
     }
 
     /// What the baseline has, in the unit of a gate's value; `None` where it decides nothing.
@@ -161,6 +212,12 @@ impl Past {
         };
         compare::settle(run, results, self.open_gates());
         self.put_into(run);
+    }
+
+    /// Judges its gates on a stored run, whatever they came to before.
+    pub(super) fn settle_anew(&self, run: &mut Run) {
+        reopen(run);
+        self.settle(run);
     }
 
     /// Leaves the gates of one of several runs to the session.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::error::CliError;
 use super::formats::{Formats, Writer};
+use super::past::{Against, Past};
 use super::term;
+use crate::compare::StoredSession;
 use crate::report::{self, Run};
 use crate::verdict::Exit;
 
@@ -14,6 +16,8 @@ pub(super) struct Args {
     /// The folder of a report, or the run.json or report.html in it
     #[arg(value_name = "RUN")]
     run: PathBuf,
+    #[command(flatten)]
+    against: Against,
     /// Write the page, as it is beside a fresh run
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -27,10 +31,20 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-/// Executes the whole command. Exits as the run did, so that a step that only renders can be a gate.
+/// Executes the whole command. Exits as the run did, so that a step that only renders can be a gate; with a baseline, as
+/// it would have with that.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let run = Run::read(&args.run)?;
-    let needed = [(args.run.clone(), "the stored run")];
+    let is_there = |name: &str| args.run.join(name).exists();
+    if is_there(StoredSession::FILE) && !is_there("run.json") {
+        return Err(CliError::Several(args.run.clone()));
+    }
+    let mut run = Run::read(&args.run)?;
+    let past = Past::of_stored(&args.against, &run)?;
+    let mut needed = vec![(args.run.clone(), "the stored run")];
+    needed.extend((args.against.baseline.iter()).map(|file| (file.clone(), "the baseline")));
+    if let Some(past) = past {
+        past.settle_anew(&mut run);
+    }
     let own: [(&Option<PathBuf>, Writer); 2] = [
         (&args.html, |run, out| report::html(run, out)),
         (&args.hlog, |run, out| report::hlog(run, out)),

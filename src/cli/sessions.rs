@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::CliError;
 use super::files;
+use super::past::{self, IfMissing};
 use crate::compare::{Session, SessionError, StoredSession};
 use crate::report::Run;
 use crate::scenario::{BaselineGate, Subject};
@@ -56,7 +57,7 @@ pub(super) fn read(paths: &[PathBuf], asked: &[Subject]) -> Result<Named, CliErr
                 .push(stored.session.clone().ok_or_else(refused)?);
             continue;
         }
-        let run = Run::read(path)?;
+        let run = run(path)?;
         named.exit = named.exit.max(run.verdict.exit);
         let gates = run.verdict.gates.iter();
         named.add_gates(gates.map(|gate| gate.gate.as_str()));
@@ -94,6 +95,20 @@ impl Named {
             }
         }
     }
+}
+
+/// Reads a stored run, and tells where a baseline is named in its place.
+fn run(path: &Path) -> Result<Run, CliError> {
+    Run::read(path).map_err(|error| match past::read(path, IfMissing::AddRuns) {
+        Ok(_) => CliError::NotASession {
+            path: path.to_owned(),
+            what: format!(
+                "it is no run of wsbench, but a baseline\nhint: wsbench compare --baseline {} NEW…",
+                path.display()
+            ),
+        },
+        Err(_) => error.into(),
+    })
 }
 
 /// Whether a run follows those of a session.

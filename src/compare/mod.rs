@@ -17,7 +17,7 @@ mod values;
 pub use baseline::{AddError, Baseline, BaselineError};
 pub use judge::{Compared, Evidence, base_of, judge, not_compared};
 pub use session::{Machine, Mismatch, Session, SessionError, Setting};
-pub use settle::{Open, settle};
+pub use settle::{Open, reopen, settle};
 pub use stat::{
     CONFIDENCE, Difference, FEWEST_PAIRS, FEWEST_SESSIONS, from_history, from_pairs, t_quantile,
 };

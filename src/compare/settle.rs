@@ -2,7 +2,7 @@
 
 use crate::report::{DoubtNote, Note, Run};
 use crate::units::counted;
-use crate::verdict::{Exit, GateResult, exit_code};
+use crate::verdict::{Against, Exit, GateResult, exit_code};
 
 /// What becomes of a run where a gate on the baseline is not decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,39 @@ pub fn settle(run: &mut Run, results: Vec<GateResult>, open: Open) {
             }),
         }
     }
+    decide(run);
+}
+
+/// Takes back what the gates on a baseline came to, so that they can be judged by another one: what was in doubt only
+/// because they were not decided is so no more.
+pub fn reopen(run: &mut Run) {
+    let verdict = &mut run.verdict;
+    verdict.warnings.retain(|note| note.kind != KIND);
+    verdict.distrust.retain(|doubt| doubt.kind != KIND);
+    let of_baseline = verdict
+        .gates
+        .iter_mut()
+        .filter(|gate| gate.against.is_some());
+    for gate in of_baseline {
+        let mut doubts = verdict.distrust.iter();
+        *gate = GateResult {
+            observed: None,
+            limit: None,
+            passed: true,
+            doubted: doubts.any(|doubt| doubt.whole_run || doubt.concerns.contains(&gate.gate)),
+            why: String::new(),
+            against: Some(Against::NOTHING),
+            gate: std::mem::take(&mut gate.gate),
+            ended_the_run: false,
+        };
+    }
+    run.baseline = None;
+    decide(run);
+}
+
+/// Decides the exit code by what the gates and promises came to.
+fn decide(run: &mut Run) {
+    let verdict = &mut run.verdict;
     if verdict.exit != Exit::Invalid {
         let is_in_doubt = !verdict.distrust.is_empty();
         verdict.exit = exit_code(&run.facts, &verdict.gates, &verdict.contracts, is_in_doubt);
