@@ -1,6 +1,8 @@
 //! Compares the reports of fixed runs with golden files, and checks the files of a report on disk.
 //! `WSBENCH_BLESS=1 cargo test --test reports` rewrites the golden files; check the difference.
 
+#[path = "reports/comparison.rs"]
+mod comparison;
 #[path = "reports/fixture.rs"]
 mod fixture;
 #[path = "reports/openmetrics.rs"]

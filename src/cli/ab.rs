@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::attempt::{self, Attempt, Played};
+use super::comparison::{self, Formats, Opened};
 use super::error::CliError;
 use super::input::{Input, Loaded};
 use super::repeat::{folder, pause};
 use super::run::{parse_seed, parse_workers};
 use super::signals::Signals;
-use super::{compare, past, start, term};
+use super::{past, start, term};
 use crate::compare::{Evidence, Open, Session, Table, judge, not_compared, settle};
 use crate::engine::{self, cores};
 use crate::plan::Share;
@@ -36,9 +37,8 @@ pub(super) struct Args {
     /// Give no verdict (exit code 4) where a gate on the baseline is not decided
     #[arg(long)]
     strict: bool,
-    /// Write the comparison as Markdown to this file; - is standard output
-    #[arg(long, value_name = "FILE")]
-    md: Option<PathBuf>,
+    #[command(flatten)]
+    formats: Formats,
     /// Write the reports of all runs into folders here [default: reports/SCENARIO/TIME]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -79,6 +79,7 @@ fn run_loaded(args: &Args, sides: &[Loaded; 2]) -> Result<Exit, CliError> {
     start::get_rights(&plan, Share::whole(workers))?;
     let (signals, _) = Signals::listen()?;
     let folder = folder(args.out.as_deref(), &sides[0].scenario.name, started_at)?;
+    let opened = args.formats.open(&sides[0].files)?;
     let mut turns = Turns {
         args,
         sides,
@@ -102,7 +103,7 @@ fn run_loaded(args: &Args, sides: &[Loaded; 2]) -> Result<Exit, CliError> {
             }
         }
     }
-    turns.finish(all, gates)
+    turns.finish(all, gates, opened)
 }
 
 /// The runs that take turns.
@@ -190,13 +191,17 @@ impl Turns<'_> {
         self,
         all: Option<(Session, Session)>,
         gates: &[BaselineGate],
+        opened: Opened,
     ) -> Result<Exit, CliError> {
-        if self.dropped > 0 {
-            term::note(format!(
-                "warning: {} of {} cannot be compared, for want of a run with a verdict",
+        let dropped = (self.dropped > 0).then(|| {
+            format!(
+                "{} of {} cannot be compared, for want of a run with a verdict",
                 self.dropped,
                 counted(u64::from(self.args.pairs), "pair")
-            ));
+            )
+        });
+        if let Some(dropped) = &dropped {
+            term::note(format!("warning: {dropped}"));
         }
         let Some((base, new)) = all else {
             term::note("error: no pair can be compared");
@@ -207,9 +212,12 @@ impl Turns<'_> {
             new: Box::new(new),
         };
         let judged: Vec<GateResult> = gates.iter().map(|gate| judge(gate, &evidence)).collect();
-        let exit = compare::exit(&judged, self.args.strict).max(self.exit);
-        let table = Table::new(&evidence, gates, judged);
-        compare::show(&table, self.args.md.as_deref(), &title(&self.sides[0]))?;
+        let exit = comparison::exit(&judged, self.args.strict).max(self.exit);
+        let mut table = Table::new(evidence, gates, judged);
+        dropped
+            .into_iter()
+            .for_each(|dropped| table.remark(dropped));
+        opened.show(&table, &title(&self.sides[0]), exit)?;
         if !self.args.quiet {
             term::note(format!("reports in {}", self.folder.display()));
         }

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::comparison::{self, Formats};
 use super::error::CliError;
+use super::files::Needed;
 use super::past::IfMissing;
-use super::{files, past, sessions, term};
+use super::{past, sessions, term};
 use crate::compare::{Baseline, Evidence, Session, Table, judge};
 use crate::scenario::{BaselineGate, Subject};
 use crate::verdict::{Exit, GateResult};
@@ -30,9 +32,8 @@ pub(super) struct Args {
     /// Give no verdict (exit code 4) where a gate on the baseline is not decided
     #[arg(long)]
     strict: bool,
-    /// Write the comparison as Markdown to this file; - is standard output
-    #[arg(long, value_name = "FILE")]
-    md: Option<PathBuf>,
+    #[command(flatten)]
+    formats: Formats,
 }
 
 /// Executes the whole command. Exits as the new runs did, or worse.
@@ -53,16 +54,26 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let mut gates = new.gates.clone();
     gates.retain(|gate| given.iter().all(|one| one.subject != gate.subject));
     gates.extend(given);
-    let evidence = evidence(args, &base, &new.sessions)?;
+    let (evidence, forced) = evidence(args, &base, &new.sessions)?;
+    let opened = args.formats.open(&needed(args))?;
     let judged: Vec<GateResult> = gates.iter().map(|gate| judge(gate, &evidence)).collect();
-    let exit = exit(&judged, args.strict).max(new.exit);
-    let table = Table::new(&evidence, &gates, judged);
-    show(
-        &table,
-        args.md.as_deref(),
-        "wsbench: comparison with the baseline",
-    )?;
+    let exit = comparison::exit(&judged, args.strict).max(new.exit);
+    let mut table = Table::new(evidence, &gates, judged);
+    if let Some(forced) = forced {
+        term::note(format!("warning: {forced}"));
+        table.remark(forced);
+    }
+    opened.show(&table, "wsbench: comparison with the baseline", exit)?;
     Ok(exit)
+}
+
+/// The files that must not be overwritten.
+fn needed(args: &Args) -> Vec<Needed> {
+    let runs = args.runs.iter().chain(&args.new);
+    let baseline = args.baseline.iter();
+    (runs.map(|path| (path.clone(), "a run that is compared")))
+        .chain(baseline.map(|path| (path.clone(), "the baseline")))
+        .collect()
 }
 
 /// Reads the gates of the command line.
@@ -79,62 +90,28 @@ pub(super) fn gates(texts: &[String]) -> Result<Vec<BaselineGate>, CliError> {
     gates.collect()
 }
 
-/// What a comparison exits with, of what it decided.
-pub(super) fn exit(judged: &[GateResult], strict: bool) -> Exit {
-    let is_open = judged.is_empty() || judged.iter().any(GateResult::is_open);
-    match judged.iter().any(|gate| !gate.passed) {
-        true => Exit::Failed,
-        false if strict && is_open => Exit::Untrusted,
-        false => Exit::Passed,
-    }
-}
-
-/// Prints a comparison, and writes it as Markdown where that is asked for.
-pub(super) fn show(
-    table: &Table,
-    md: Option<&std::path::Path>,
-    title: &str,
-) -> Result<(), CliError> {
-    let failed = |source| CliError::System {
-        doing: "write the comparison",
-        source,
-    };
-    let mut text = Vec::new();
-    match md {
-        Some(path) if path == std::path::Path::new("-") => {
-            table.markdown(title, &mut text).map_err(failed)?;
-            return term::print(&text);
-        }
-        Some(path) => {
-            table.markdown(title, &mut text).map_err(failed)?;
-            files::replace(path, &text).map_err(|source| CliError::write(path, source))?;
-            text.clear();
-        }
-        None => {}
-    }
-    table.text(&mut text).map_err(failed)?;
-    term::print(&text)
-}
-
-/// The sessions that can be compared.
+/// The sessions that can be compared; and what differs, where they are compared by force.
 ///
 /// # Errors
 /// When they were asked different things, or the new ones are of two machines.
-fn evidence(args: &Args, base: &Baseline, new: &[Session]) -> Result<Evidence, CliError> {
+fn evidence(
+    args: &Args,
+    base: &Baseline,
+    new: &[Session],
+) -> Result<(Evidence, Option<String>), CliError> {
     let Some(first) = new.first() else {
         return Err(CliError::NothingNew);
     };
     let all = base.sessions.iter().chain(new);
     let mut differences = all.filter_map(|session| session.setting.differs(&first.setting));
-    match differences.next() {
+    let forced = match differences.next() {
         Some(mismatch) if !args.force => {
             return Err(CliError::NotComparable(mismatch.to_string()));
         }
-        Some(mismatch) => term::note(format!(
-            "warning: not comparable, and compared by force: {mismatch}"
-        )),
-        None => {}
-    }
+        mismatch => {
+            mismatch.map(|mismatch| format!("not comparable, and compared by force: {mismatch}"))
+        }
+    };
     if let Some(other) = new.iter().find(|one| one.machine != first.machine) {
         let what = format!(
             "the new runs are of two machines: {}; and {}",
@@ -143,9 +120,10 @@ fn evidence(args: &Args, base: &Baseline, new: &[Session]) -> Result<Evidence, C
         return Err(CliError::NotComparable(what));
     }
     let here: Vec<Session> = base.of(&first.machine).cloned().collect();
-    Ok(Evidence::History {
+    let evidence = Evidence::History {
         elsewhere: base.sessions.len() - here.len(),
         base: here,
         new: new.to_vec(),
-    })
+    };
+    Ok((evidence, forced))
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod baseline;
 mod check;
 mod compare;
+mod comparison;
 mod conclude;
 mod error;
 mod files;

@@ -149,24 +149,27 @@ impl Compared {
         Observed::of_reported(self.base, self.measure).value
     }
 
+    /// The limit of a gate in the scale of the difference, in which 0 is no change. Not finite where nothing is within.
+    pub(super) fn limit(&self, gate: &BaselineGate) -> f64 {
+        let base = self.base_of_gate();
+        let limit = gate.limit(base);
+        match self.are_ratios {
+            true => (limit.max(0.0) / base).ln(),
+            false => {
+                let limit = Observed {
+                    value: limit,
+                    measure: self.measure,
+                };
+                limit.reported() - self.base
+            }
+        }
+    }
+
     fn standing(&self, gate: &BaselineGate) -> Standing {
         let Some(difference) = self.difference else {
             return Standing::NotCompared;
         };
-        let base = self.base_of_gate();
-        let limit = gate.limit(base);
-        // In the scale of the difference.
-        let limit = match self.are_ratios {
-            true => (limit.max(0.0) / base).ln(),
-            false => {
-                Observed {
-                    value: limit,
-                    measure: self.measure,
-                }
-                .reported()
-                    - self.base
-            }
-        };
+        let limit = self.limit(gate);
         let (nearest, farthest) = match gate.is_upper() {
             true => (difference.lo(), difference.hi()),
             false => (difference.hi(), difference.lo()),

@@ -4,6 +4,7 @@
 
 mod baseline;
 mod judge;
+mod page;
 mod session;
 mod settle;
 #[cfg(test)]

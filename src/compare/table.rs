@@ -17,6 +17,9 @@ use crate::verdict::{GateResult, Observed, Standing};
 const HEAD: [&str; 6] = ["", "base", "new", "ratio", "interval", "could see"];
 /// The most rows.
 const MOST: usize = 40;
+/// How sure intervals are.
+pub(super) const OF_INTERVAL: &str =
+    "The truth lies beyond each end of an interval one time in a hundred.";
 
 /// The rank of rates; counts of what goes wrong come after them.
 const RATES: usize = 10;
@@ -24,19 +27,21 @@ const RATES: usize = 10;
 /// A comparison as people read it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
-    /// The cells of each row, as in [`HEAD`].
-    rows: Vec<[String; 6]>,
+    /// What is compared with what.
+    pub(super) evidence: Evidence,
+    /// The numbers, those of gates first.
+    pub(super) rows: Vec<(Subject, Compared)>,
     /// How many more numbers there are.
-    more: usize,
-    /// The gates on the baseline.
-    gates: Vec<GateResult>,
-    /// What is missing so that it decides anything.
-    lack: Option<String>,
+    pub(super) more: usize,
+    /// The gates on the baseline, and what each came to.
+    pub(super) gates: Vec<(BaselineGate, GateResult)>,
+    /// What a reader of a file has to know besides.
+    remarks: Vec<String>,
 }
 
 impl Table {
-    /// The numbers of `gates`, then the usual ones.
-    pub fn new(evidence: &Evidence, gates: &[BaselineGate], judged: Vec<GateResult>) -> Self {
+    /// The numbers of `gates`, then the usual ones. `judged` is what the gates came to, in their order.
+    pub fn new(evidence: Evidence, gates: &[BaselineGate], judged: Vec<GateResult>) -> Self {
         let mut subjects: Vec<Subject> = Vec::new();
         let mut add = |subject: Subject| {
             if !subjects.contains(&subject) {
@@ -44,21 +49,27 @@ impl Table {
             }
         };
         gates.iter().for_each(|gate| add(gate.subject.clone()));
-        usual(evidence).into_iter().for_each(add);
-        let rows = subjects.iter().filter_map(|subject| {
-            let compared = evidence.compare(subject).ok()?;
+        usual(&evidence).into_iter().for_each(add);
+        let rows = subjects.into_iter().filter_map(|subject| {
+            let compared = evidence.compare(&subject).ok()?;
             let is_nothing = compared.base == 0.0 && compared.new == 0.0;
-            (!is_nothing).then(|| row(subject, &compared))
+            (!is_nothing).then_some((subject, compared))
         });
         let mut rows: Vec<_> = rows.collect();
         let more = rows.len().saturating_sub(MOST);
         rows.truncate(MOST);
         Self {
+            evidence,
             rows,
             more,
-            gates: judged,
-            lack: evidence.lack(),
+            gates: gates.iter().cloned().zip(judged).collect(),
+            remarks: Vec::new(),
         }
+    }
+
+    /// Adds what a reader of a file has to know; a terminal was told it before the table.
+    pub fn remark(&mut self, remark: String) {
+        self.remarks.push(remark);
     }
 
     /// Writes it for a terminal.
@@ -67,7 +78,11 @@ impl Table {
     /// When writing to `out` fails.
     pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let all: Vec<[String; 6]> = std::iter::once(HEAD.map(str::to_owned))
-            .chain(self.rows.iter().cloned())
+            .chain(
+                self.rows
+                    .iter()
+                    .map(|(subject, compared)| row(subject, compared)),
+            )
             .collect();
         let width = |column: usize| {
             let cells = all.iter().map(|row| row[column].chars().count());
@@ -85,9 +100,9 @@ impl Table {
             writeln!(out, "and {} more", self.more)?;
         }
         writeln!(out)?;
-        let width = self.gates.iter().map(|gate| gate.gate.chars().count());
+        let width = self.judged().map(|gate| gate.gate.chars().count());
         let width = width.max().unwrap_or(0).min(56);
-        for gate in &self.gates {
+        for gate in self.judged() {
             let mark = mark(gate);
             let (text, why) = (visible(&gate.gate), visible(&gate.why));
             writeln!(out, "{mark:<16}{text:<width$}  {why}")?;
@@ -105,7 +120,7 @@ impl Table {
         writeln!(out, "### {}\n", escaped(title))?;
         if !self.gates.is_empty() {
             writeln!(out, "| | gate | |\n| --- | --- | --- |")?;
-            for gate in &self.gates {
+            for gate in self.judged() {
                 let (text, why) = (escaped(&gate.gate), escaped(&gate.why));
                 writeln!(out, "| {} | {text} | {why} |", mark(gate))?;
             }
@@ -113,51 +128,76 @@ impl Table {
         }
         writeln!(out, "| {} |", HEAD.join(" | "))?;
         writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
-        for row in &self.rows {
-            let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+        for (subject, compared) in &self.rows {
+            let cells = row(subject, compared);
+            let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
             writeln!(out, "| {} |", cells.join(" | "))?;
         }
         if self.more > 0 {
             writeln!(out, "\nand {} more", self.more)?;
         }
-        for note in self.notes() {
-            writeln!(out, "\n{}", escaped(&note))?;
+        for note in self.remarks.iter().chain(&self.notes()) {
+            writeln!(out, "\n{}", escaped(note))?;
         }
         Ok(())
     }
 
-    /// What a reader has to know of it.
-    fn notes(&self) -> Vec<String> {
-        let lack = self.lack.as_ref().map(|lack| {
+    /// What its gates came to.
+    pub(super) fn judged(&self) -> impl Iterator<Item = &GateResult> {
+        self.gates.iter().map(|(_, judged)| judged)
+    }
+
+    /// What a reader of a page has to know of it, besides what the page says of every comparison.
+    pub(super) fn cautions(&self) -> Vec<String> {
+        let remarks = self.remarks.iter().cloned();
+        remarks.chain(self.undecided()).collect()
+    }
+
+    /// Why it decides nothing; `None` if it decides something.
+    fn undecided(&self) -> Option<String> {
+        let lack = self.evidence.lack();
+        let no_gate = (self.gates.is_empty() && lack.is_none()).then(|| {
+            "Nothing is decided: no gate is about the baseline, as `p50(latency.echo) < 110% of baseline` would be."
+                .to_owned()
+        });
+        let lack = lack.map(|lack| {
             format!(
                 "Nothing is decided: {lack} ({FEWEST_SESSIONS} sessions of a baseline, or {FEWEST_PAIRS} pairs, decide)."
             )
         });
-        let no_gate = (self.gates.is_empty() && self.lack.is_none()).then(|| {
-            "Nothing is decided: no gate is about the baseline, as `p50(latency.echo) < 110% of baseline` would be."
-                .to_owned()
-        });
-        let of_interval = (!self.rows.is_empty()).then(|| {
-            "The truth lies beyond each end of an interval one time in a hundred.".to_owned()
-        });
-        lack.into_iter().chain(no_gate).chain(of_interval).collect()
+        lack.or(no_gate)
+    }
+
+    /// What a reader of the table has to know of it.
+    fn notes(&self) -> Vec<String> {
+        let of_interval = (!self.rows.is_empty()).then(|| OF_INTERVAL.to_owned());
+        self.undecided().into_iter().chain(of_interval).collect()
+    }
+}
+
+/// What a gate came to.
+pub(super) fn standing(gate: &GateResult) -> Standing {
+    let against = gate.against.map(|against| against.standing);
+    against.unwrap_or(Standing::NotCompared)
+}
+
+/// The mark of what a gate came to.
+pub(super) fn symbol(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Held => "✓",
+        Standing::Worse => "✗",
+        Standing::Undecided | Standing::NotCompared => "?",
     }
 }
 
 /// The mark and the word of a gate.
 fn mark(gate: &GateResult) -> String {
-    let standing = gate
-        .against
-        .map_or(Standing::NotCompared, |one| one.standing);
-    let symbol = match standing {
-        Standing::Held => "✓",
-        Standing::Worse => "✗",
-        Standing::Undecided | Standing::NotCompared => "?",
-    };
-    format!("{symbol} {}", standing.word().to_uppercase())
+    let standing = standing(gate);
+    format!("{} {}", symbol(standing), standing.word().to_uppercase())
 }
 
-fn row(subject: &Subject, compared: &Compared) -> [String; 6] {
+/// The cells of a row, as in [`HEAD`].
+pub(super) fn row(subject: &Subject, compared: &Compared) -> [String; 6] {
     let shown = |value| Observed::of_reported(value, compared.measure).to_string();
     let interval = compared.interval();
     let interval = interval.filter(|(_, hi)| hi.is_finite());
@@ -174,7 +214,7 @@ fn row(subject: &Subject, compared: &Compared) -> [String; 6] {
 }
 
 /// `latency.echo p50`, so that the metrics of a table stand below each other.
-fn name(subject: &Subject) -> String {
+pub(super) fn name(subject: &Subject) -> String {
     match subject {
         Subject::Stat(stat, selector) => visible(&format!("{selector} {stat}")),
         Subject::Ratio(..) => visible(&subject.to_string()),

@@ -36,6 +36,7 @@ pub use github::write as github;
 pub use histogram_csv::write as histogram_csv;
 pub use hlog::write as hlog;
 pub use host::Host;
+pub(crate) use html::Frame;
 pub use html::write as html;
 pub use intervals_jsonl::write as intervals_jsonl;
 pub use json::json;

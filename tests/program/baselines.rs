@@ -79,6 +79,133 @@ fn repeated_runs_are_a_session_that_a_baseline_keeps() {
     );
     let markdown = fs::read_to_string(path.join("c.md")).unwrap();
     assert!(markdown.contains("| latency.echo p50 | "), "{markdown}");
+    assert!(
+        sessions[0].get("times").is_none(),
+        "no gate is about them, so no distribution is kept"
+    );
+}
+
+#[test]
+fn the_page_shows_what_the_baseline_had() {
+    let (folder, server) = (folder(), server(SOON));
+    let path = folder.path();
+    expect(path, 0, &["baseline", "add", "base.json"]);
+    let run = |out: &str, more: &[&str]| {
+        let run = ["run", "gated.toml", "--baseline", "base.json", "--quiet"];
+        let run = [&run[..], &["--url", server.url(), "--out", out], more].concat();
+        let called = decided(|| call(path, &run));
+        assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
+    };
+    run("one", &["--label", "commit=abc123"]);
+    let page = fs::read_to_string(path.join("one/report.html")).unwrap();
+    assert!(!page.contains("Grey: the baseline"), "it has nothing yet");
+    expect(path, 0, &["baseline", "add", "base.json", "one"]);
+    run("two", &["--repeat", "2"]);
+    expect(path, 0, &["baseline", "add", "base.json", "two"]);
+    let shown = expect(path, 0, &["baseline", "show", "base.json"]).out;
+    assert!(shown.contains(", commit=abc123\n"), "{shown}");
+
+    let kept = json(path.join("base.json"));
+    let count = |session: usize| {
+        let times = &kept["sessions"][session]["times"]["latency.echo"];
+        assert!(times["hdr"].as_str().unwrap().len() < 8_000, "{times}");
+        times["count"].as_u64().unwrap()
+    };
+    // A second of 20 clients is 400 answers; a run is half of that, and a session of two runs is both.
+    assert!((150..=220).contains(&count(0)), "{}", count(0));
+    assert!((300..=440).contains(&count(1)), "{}", count(1));
+
+    run("three", &[]);
+    let run_json = json(path.join("three/run.json"));
+    let past = &run_json["baseline"];
+    assert_eq!(past["sessions"], 2);
+    assert_eq!(past["times"][0]["metric"], "latency.echo");
+    assert_eq!(past["times"][0]["times"]["count"], count(0) + count(1));
+    let page = fs::read_to_string(path.join("three/report.html")).unwrap();
+    let line = "<path d=\"M";
+    assert!(page.contains(line) && page.contains("Grey: the baseline, 2 sessions together."));
+    assert!(page.contains(">baseline</tspan>"), "a direct label");
+    assert!(page.len() < 400 << 10);
+    expect(path, 0, &["report", "three", "--html", "again.html"]);
+    assert_eq!(fs::read_to_string(path.join("again.html")).unwrap(), page);
+}
+
+#[test]
+fn a_stored_run_is_held_against_a_baseline() {
+    let (folder, alike, slower) = (folder(), server(SOON), server(LATE));
+    let path = folder.path();
+    baseline(path, alike.url(), 5);
+    expect(path, 0, &["baseline", "add", "empty.json"]);
+    let run = |url: &str, out: &str, more: &[&str]| {
+        let run = ["run", "gated.toml", "--baseline", "empty.json", "--quiet"];
+        let run = [&run[..], &["--url", url, "--out", out], more].concat();
+        call(path, &run)
+    };
+    assert_eq!(decided(|| run(slower.url(), "slower", &[])).code, 0);
+    let files = ["--html", "p.html", "--junit", "j.xml", "--md", "m.md"];
+    let report = ["report", "slower", "--baseline", "base.json"];
+    let called = expect(path, 3, &[&report[..], &files, &["--github"]].concat());
+    let says = "of the baseline, at least";
+    assert!(called.out.contains("✗ FAIL"), "{}", called.out);
+    assert!(called.out.contains("::error"), "{}", called.out);
+    assert_eq!(called.out.matches(says).count(), 2, "{}", called.out);
+    for file in ["p.html", "j.xml", "m.md"] {
+        let text = fs::read_to_string(path.join(file)).unwrap();
+        assert!(text.contains(says), "{file}: {text}");
+        assert!(!text.contains("not decided"), "{file}: {text}");
+    }
+    // What is stored stays.
+    let shown = expect(path, 0, &["report", "slower"]).out;
+    assert!(shown.contains("0 of 5 sessions"), "{shown}");
+
+    // A run that had no verdict only because nothing was decided has one now.
+    let strict = || run(slower.url(), "strict", &["--strict"]);
+    assert_eq!(strict().code, 4);
+    let judged = expect(path, 3, &["report", "strict", "--baseline", "base.json"]);
+    assert!(judged.out.contains(says), "{}", judged.out);
+    let strict = ["report", "slower", "--strict", "--baseline", "empty.json"];
+    let judged = expect(path, 4, &strict);
+    assert!(judged.out.contains("not decided"), "{}", judged.out);
+
+    let refuses = |arguments: &[&str], says: &str| {
+        let called = expect(path, 2, arguments);
+        assert!(called.err.contains(says), "{arguments:?}: {}", called.err);
+    };
+    let with = |file: &'static str, more: &[&'static str]| {
+        [&["report", "slower", "--baseline", file][..], more].concat()
+    };
+    refuses(
+        &with("none.json", &[]),
+        "`wsbench baseline add none.json RUN…` makes one",
+    );
+    refuses(&with("base-0", &[]), "a baseline is a file");
+    refuses(
+        &with("base.json", &["--md", "base.json"]),
+        "it is the baseline",
+    );
+    refuses(
+        &["report", "base-0", "--baseline", "base.json", "--strict"],
+        "no gate of this run is about a baseline",
+    );
+    let told = expect(path, 0, &["report", "base-0", "--baseline", "base.json"]);
+    assert!(told.err.contains("it decides nothing"), "{}", told.err);
+    quiet(path, alike.url(), "longer", &["--duration", "700ms"]);
+    refuses(
+        &["report", "longer", "--baseline", "base.json"],
+        "what the command line changes differs",
+    );
+    quiet(path, alike.url(), "twice", &["--repeat", "2"]);
+    refuses(&["report", "twice"], "it is a session of several runs");
+    let page = ["compare", "--baseline", "base.json", "slower", "--html"];
+    expect(path, 3, &[&page[..], &["c.html"]].concat());
+    let html = fs::read_to_string(path.join("c.html")).unwrap();
+    assert!(html.contains("✗</span> WORSE</p>"), "{html}");
+    assert!(html.contains(says) && !html.contains("<script"), "{html}");
+    refuses(&[&page[..], &["base.json"]].concat(), "it is the baseline");
+    refuses(
+        &[&page[..], &["none/c.html"]].concat(),
+        "its folder does not exist",
+    );
 }
 
 #[test]
@@ -274,6 +401,10 @@ fn what_cannot_be_compared_is_refused_before_the_first_connection() {
     refuses(&["check", "abort.toml"], "judged when the run is over");
     refuses(&["compare", "base-0"], "there is no new run");
     refuses(
+        &["compare", "base.json", "--", "base-0"],
+        "hint: wsbench compare --baseline base.json NEW…",
+    );
+    refuses(
         &["compare", "base-0", "--", "short.toml"],
         "it is no run of wsbench",
     );
@@ -296,7 +427,33 @@ fn what_cannot_be_compared_is_refused_before_the_first_connection() {
         &["baseline", "add", "short.toml", "base-0"],
         "it is no baseline of wsbench",
     );
-    refuses(&["baseline", "show", "none.json"], "No such file");
+    let none = "hint: `wsbench baseline add none.json RUN…` makes one";
+    refuses(&["baseline", "show", "none.json"], none);
+    refuses(&["compare", "--baseline", "none.json", "base-0"], none);
+    refuses(
+        &["baseline", "add", "base-0", "base.json"],
+        "a baseline is a file",
+    );
+    refuses(
+        &[
+            "check",
+            "short.toml",
+            "--gate",
+            "p99(latency.echo) < 110% of baselin",
+        ],
+        "hint: write a percentage, such as `110% of baseline`",
+    );
+    let over = [
+        "run",
+        "gated.toml",
+        "--url",
+        nobody,
+        "--baseline",
+        "base.json",
+        "--md",
+    ];
+    refuses(&[&over[..], &["base.json"]].concat(), "it is the baseline");
+    assert_eq!(json(path.join("base.json"))["kind"], "wsbench baseline");
 
     quiet(path, url, "longer", &["--duration", "700ms"]);
     refuses(
@@ -349,13 +506,24 @@ fn ab_tells_a_slower_server_from_one_that_is_alike() {
         "ab",
         "--new",
     ];
-    let slow = [&ab[..], &[slower.url(), "--md", "ab.md"]].concat();
+    let wrong = [&ab[..], &[slower.url(), "--html", "none/ab.html"]].concat();
+    let refused = expect(path, 2, &wrong);
+    assert!(
+        refused.err.contains("its folder does not exist"),
+        "{}",
+        refused.err
+    );
+    let files = ["--md", "ab.md", "--html", "ab.html"];
+    let slow = [&ab[..], &[slower.url()], &files].concat();
     let called = decided(|| call(path, &slow));
     assert_eq!(called.code, 3, "{}\n{}", called.out, called.err);
     assert!(called.out.contains("✗ WORSE"), "{}", called.out);
     assert!(called.out.contains("could see"), "{}", called.out);
     let markdown = fs::read_to_string(path.join("ab.md")).unwrap();
     assert!(markdown.contains("| ✗ WORSE | "), "{markdown}");
+    let page = fs::read_to_string(path.join("ab.html")).unwrap();
+    assert!(page.contains("✗</span> WORSE</p>"), "{page}");
+    assert!(page.contains("base: 4 runs in 1 session"), "{page}");
     let order: Vec<&str> = (called.err.lines())
         .filter(|line| line.starts_with("pair "))
         .map(|line| if line.contains(", base: ") { "A" } else { "B" })

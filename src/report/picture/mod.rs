@@ -3,12 +3,13 @@
 //!
 //! Charts over time ([`Percentiles`], [`Heat`], [`States`], [`Rates`]) share a [`Time`] and have one value for each of its
 //! intervals; [`Readings`] holds the same values for the crosshair of the page. [`Strip`], [`Sweep`] and [`Survival`] show
-//! what a server promised against what it did, and [`Load`] how much it bears. Whatever is drawn is an [`Svg`], which needs no escaping; a value that is
+//! what a server promised against what it did, and [`Load`] how much it bears; [`Difference`] is one of two versions. Whatever is drawn is an [`Svg`], which needs no escaping; a value that is
 //! not known or not finite is a gap.
 
 mod axis;
 mod chart;
 mod colour;
+mod difference;
 mod ends;
 mod gate;
 mod heat;
@@ -35,6 +36,7 @@ mod time;
 
 pub use chart::About;
 pub use colour::Colour;
+pub use difference::{Bound, Difference, difference_axis};
 pub use ends::{Cause, Ends, ends};
 pub use gate::{gate_bar, times_the_limit};
 pub use heat::Heat;

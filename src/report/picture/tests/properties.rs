@@ -8,9 +8,10 @@ use super::picture::scale::{
     Rounding, Scale, linear_ticks, log_ends, log_ticks, span_ticks, time_ticks,
 };
 use super::picture::{
-    About, Allowed, Bars, Cause, Colour, Curve, Ends, Heat, Incident, Json, Judged, Level, Limit,
-    Line, Load, LoadLine, Percentiles, Phase, Probe, Quantiles, Rates, Readings, Spectrum, State,
-    States, Strip, Stroke, Survival, Svg, Sweep, Time, Unit, Window, ends, gate_bar, sparkline,
+    About, Allowed, Bars, Bound, Cause, Colour, Curve, Difference, Ends, Heat, Incident, Json,
+    Judged, Level, Limit, Line, Load, LoadLine, Percentiles, Phase, Probe, Quantiles, Rates,
+    Readings, Spectrum, State, States, Strip, Stroke, Survival, Svg, Sweep, Time, Unit, Window,
+    difference_axis, ends, gate_bar, sparkline,
 };
 use super::places::places;
 use super::samples::{HOSTILE, Run, gates, searches};
@@ -222,6 +223,12 @@ proptest! {
             ends(&name, &[Ends { cohort: &name, causes: &causes }, Ends { cohort: &name, causes: &[] }]),
         ];
         drawn.extend(gate_bar(share, limit, held));
+        let difference = Difference {
+            by: share, interval: values.first().copied().flatten().map(|lo| (lo, limit)), limit: Some(Bound { at: limit, is_upper: held }),
+            colour: Colour::Good,
+        };
+        drawn.push(difference.draw((-1.0, 1.0), &name));
+        drawn.push(difference_axis((-1.0, 1.0), &[(share, name.as_str()), (0.0, name.as_str())], &name));
         for svg in &drawn {
             prop_assert_eq!(check(svg), Ok(()), "{}", svg);
         }
