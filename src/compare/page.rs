@@ -104,7 +104,7 @@ impl Table {
 
     /// What is not decided has the colour of a doubt, also where it passes.
     fn frame(&self, exit: Exit, title: String) -> Frame {
-        let frame = Frame::of(exit, env!("CARGO_PKG_VERSION"), title);
+        let frame = Frame::of(exit, env!("CARGO_PKG_VERSION"), title, &[]);
         let standing = match exit {
             _ if self.count(Standing::Worse) > 0 => Standing::Worse,
             Exit::Passed if self.count(Standing::Undecided) > 0 => Standing::Undecided,
