@@ -82,8 +82,15 @@ fn points(times: &Histogram) -> Vec<(f64, u64)> {
 
 /// What the baseline of a run had of the times that are drawn.
 struct Past<'a> {
-    /// Each with its name in the picture and its points.
-    all: Vec<(String, &'a BaselineTimes, Vec<(f64, u64)>)>,
+    all: Vec<Before<'a>>,
+}
+
+/// One distribution of the baseline.
+struct Before<'a> {
+    /// Its name in the picture.
+    name: String,
+    baseline: &'a BaselineTimes,
+    points: Vec<(f64, u64)>,
 }
 
 impl<'a> Past<'a> {
@@ -91,29 +98,33 @@ impl<'a> Past<'a> {
         let all = run.baseline.iter().flat_map(|baseline| &baseline.times);
         let drawn = all.filter(|past| is_drawn(&past.metric) && !past.times.is_empty());
         let mut all: Vec<_> = drawn
-            .map(|past| ("baseline".to_owned(), past, points(&past.times)))
+            .map(|baseline| Before {
+                name: "baseline".to_owned(),
+                baseline,
+                points: points(&baseline.times),
+            })
             .collect();
         if all.len() > 1 {
-            for (name, past, _) in &mut all {
-                *name = format!("baseline {}", past.metric);
+            for before in &mut all {
+                before.name = format!("baseline {}", before.baseline.metric);
             }
         }
         Self { all }
     }
 
     fn curves(&self) -> Vec<Curve<'_>> {
-        let curves = self.all.iter().map(|(name, past, points)| Curve {
-            name,
+        let curves = self.all.iter().map(|before| Curve {
+            name: &before.name,
             colour: Colour::Mute,
             is_dashed: true,
-            points,
-            samples: past.times.count(),
+            points: &before.points,
+            samples: before.baseline.times.count(),
         });
         curves.collect()
     }
 
     fn sentence(&self) -> String {
-        let sessions = self.all.iter().map(|(_, past, _)| past.sessions).max();
+        let sessions = self.all.iter().map(|before| before.baseline.sessions).max();
         sessions.map_or_else(String::new, |sessions| {
             let sessions = counted(sessions as u64, "session");
             format!(" Grey: the baseline, {sessions} together.")
