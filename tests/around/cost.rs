@@ -29,7 +29,7 @@ fn watch(words: &str, over: &AtomicBool) -> BTreeMap<u32, f64> {
             let said = said.replace('\0', " ");
             if said.contains(words) {
                 together += resident(pid).unwrap_or(0.0);
-                server = server.or(said.starts_with(&program).then_some(pid));
+                server = server.or_else(|| said.starts_with(&program).then_some(pid));
             }
         }
         if let Some(server) = server {
