@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A record is MessagePack by name. Its length and its check stand before it, so a file that was cut is told from one that
-//! was damaged, and one without an end was cut between two records. A shard of more than [`PIECE`] bytes takes several
+//! was damaged, and one without an end was cut between two records. A shard of more than 512 KiB takes several
 //! records, so that no record is longer than a broker takes.
 
 #[cfg(any(test, fuzzing))]
