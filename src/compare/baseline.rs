@@ -9,7 +9,7 @@
 //!     {"started_at": "2026-11-23T20:15:00Z", "wsbench": "0.1.0", "machine": {"os": "linux", "cpus": 4, "cpu_model": "…"},
 //!      "setting": {"scenario": "chat", "sha256": "…", "overrides": [], "target": "ws", "workers": 2, "schema_version": 1},
 //!      "runs": 3, "values": {"p50(latency.say)": [211.9, 214.0, 212.6], …},
-//!      "times": {"latency.say": {"count": 60000, …, "hdr": "HISTBAAA…"}}}
+//!      "times": {"latency.say": {"count": 60000, …, "hdr": "HISTFAAA…"}}}
 //!   ]
 //! }
 //! ```
@@ -353,7 +353,7 @@ mod tests {
             ),
             (good.replace("211.9", "-1"), "below zero"),
             (
-                good.replace("HISTBAAA", "HISTGAAA"),
+                good.replace("HISTFAAA", "TSIHFAAA"),
                 "has a broken distribution of `latency.echo`",
             ),
             (
