@@ -13,6 +13,8 @@ use crate::measure::bytes::Bytes;
 
 /// What stands before the deflated bytes: a cookie and their length.
 const OUTER: usize = 8;
+/// The cookie of the V2 format in its deflated form, as every HdrHistogram writes it.
+const COOKIE: [u8; 4] = 0x1c84_9314_u32.to_be_bytes();
 /// What stands before the counts: cookie, length, offset, digits, the lowest and the highest value, a ratio.
 const INNER: usize = 40;
 /// The most bytes of the counts, which are at most nine for each bucket.
@@ -56,7 +58,11 @@ impl Histogram {
 /// Decodes buckets. The format lets a few bytes ask for gigabytes, so it is unpacked only as far as ours can reach, and
 /// its sizes are looked at before they are believed.
 fn decode(bytes: &[u8]) -> Result<Buckets, HistogramError> {
-    let packed = bytes.get(OUTER..).ok_or(HistogramError::Contradiction)?;
+    let (outer, packed) = (bytes.split_at_checked(OUTER)).ok_or(HistogramError::Contradiction)?;
+    let length = u32::try_from(packed.len()).map(u32::to_be_bytes);
+    if outer[..4] != COOKIE || length.is_ok_and(|length| outer[4..] != length) {
+        return Err(HistogramError::Contradiction);
+    }
     let mut plain = Vec::new();
     ZlibDecoder::new(packed)
         .take(INNER as u64 + MOST_COUNTS)
