@@ -72,6 +72,8 @@ pub(crate) struct Peer {
     waiting: VecDeque<Answer>,
     /// For when its next answer was asked to be woken.
     told: Option<Instant>,
+    /// Its Close frame, once that is answered: it was kept until TCP ended.
+    closed: Option<Entry>,
     /// What others have said to it so far: what chance goes by.
     heard: u64,
     /// What it hears behind the next message of the same speaker, and since when.
@@ -99,6 +101,7 @@ impl Peer {
             rest: Vec::new(),
             waiting: VecDeque::new(),
             told: None,
+            closed: None,
             heard: 0,
             held: None,
             circle,
@@ -352,9 +355,19 @@ impl Peer {
             && let Some(answer) = self.waiting.pop_front()
         {
             self.say(&answer.bytes)?;
-            books.answered(self.number, answer.entry, now);
+            match answer.entry.kind {
+                Kind::Close => self.closed = Some(answer.entry),
+                _ => books.answered(self.number, answer.entry, now),
+            }
         }
         Ok(())
+    }
+
+    /// Ends TCP.
+    pub(crate) fn end(self, books: &mut Books) {
+        if let Some(close) = self.closed {
+            books.answered(self.number, close, stamped::now());
+        }
     }
 
     fn say(&mut self, bytes: &[u8]) -> Result<(), Gone> {

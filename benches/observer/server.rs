@@ -245,6 +245,7 @@ impl<C: Read + AsFd> Server<C> {
             self.books.count(number, how);
             if let Some(peer) = self.peers[number].take() {
                 self.circles.leave(peer.circle, number);
+                peer.end(&mut self.books);
             }
             return;
         }
