@@ -1,7 +1,8 @@
 //! Turns what was recorded of a cohort into rows of the summary.
 
 use super::cells::Cells;
-use super::shard::{CohortShard, Layout, Window};
+use super::layout::{Layout, Window};
+use super::shard::CohortShard;
 use super::summary::{Metric, Value};
 use crate::metric::{Counter, Timed, covers_whole_run};
 

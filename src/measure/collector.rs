@@ -9,7 +9,8 @@ use super::delivery::Reach;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::{Interval, Sample};
-use super::shard::{Layout, Open, Shard};
+use super::layout::Layout;
+use super::shard::{Open, Shard};
 use super::stops::Stops;
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
@@ -342,7 +343,7 @@ fn push_own(out: &mut Vec<Metric>, timer: Timer, times: &Histogram, seconds: f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::shard::Window;
+    use crate::measure::layout::Window;
     use crate::metric::Timed;
     use crate::units::Nanos;
 

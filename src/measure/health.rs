@@ -3,7 +3,8 @@
 
 use super::collector::Collector;
 use super::interval::Sample;
-use super::shard::{Layout, Shard};
+use super::layout::Layout;
+use super::shard::Shard;
 use super::summary::{GaugeStats, Summary};
 use super::timeline::Phase;
 use crate::units::Timestamp;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use super::histogram::{Encoded, Histogram, HistogramError};
-use super::shard::{CohortShard, Layout, Open, Shard};
+use super::layout::Layout;
+use super::shard::{CohortShard, Open, Shard};
 use super::surroundings::Usage;
 use super::timeline::Phase;
 use crate::metric::{Counter, Timed, Timer};
@@ -328,7 +329,7 @@ fn add_any(mine: &mut Option<Histogram>, theirs: Option<&Histogram>) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::cells::script::{Act, MESSAGES, acts, play};
-    use super::super::shard::Window;
+    use super::super::layout::Window;
     use super::*;
     use proptest::prelude::*;
 

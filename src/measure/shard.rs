@@ -1,8 +1,5 @@
 //! The measurements of one worker in one interval. Moved to the supervisor, merged there, and recycled.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::agreed::Agreed;
@@ -10,64 +7,12 @@ use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
 use super::delivery::Deliveries;
 use super::echo::{Echoes, Traces};
+use super::ending::Ending;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
-use super::named::OfCohort;
+use super::layout::{Layout, Window};
 use super::stops::Stops;
-use crate::metric::{Cause, Side, Timed};
-use crate::units::{Timestamp, one_line};
-
-/// The names behind the indices that a shard uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    /// For each cohort, its name and what is timed of its slots.
-    pub cohorts: Vec<(String, Vec<Timed>)>,
-    /// The number of stages that results are kept for; zero if the scenario has none.
-    pub stages: u32,
-    /// The names of the topics that messages are published to, in the order of their bytes.
-    pub topics: Arc<[String]>,
-}
-
-impl Layout {
-    /// The names of the cohorts.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.cohorts.iter().map(|(name, _)| name.clone()).collect()
-    }
-
-    /// The number of measured windows: the stages, or one in a run without stages.
-    pub fn measured(&self) -> usize {
-        self.stages.max(1) as usize
-    }
-}
-
-/// A span of time that results are kept for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Window(usize);
-
-impl Window {
-    /// The time that is not measured: ramp-up, warm-up and the time after the end. It is part of the totals only.
-    pub const OUTSIDE: Self = Self(0);
-
-    /// The measured window with this index, from 0: the stage `index + 1`.
-    pub const fn measured(index: usize) -> Self {
-        Self(index + 1)
-    }
-
-    /// Its number: 0 for the time that is not measured.
-    pub(super) const fn number(self) -> usize {
-        self.0
-    }
-
-    /// The window with this number; `None` if there is none.
-    pub(super) fn numbered(number: usize, layout: &Layout) -> Option<Self> {
-        (number <= layout.measured()).then_some(Self(number))
-    }
-
-    /// The index of a measured window; `None` for the time that is not measured.
-    pub const fn index(self) -> Option<usize> {
-        self.0.checked_sub(1)
-    }
-}
+use crate::units::one_line;
 
 /// The current number of connections in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,125 +41,6 @@ impl Open {
     }
 }
 
-/// The kernel's view of a connection (`TCP_INFO`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TcpView {
-    /// Segments sent but not acknowledged.
-    pub unacked: u32,
-    /// Retransmissions of the oldest of these segments in a row.
-    pub retransmits: u32,
-    /// Time since the last acknowledgement, in nanoseconds.
-    pub last_ack_ns: u64,
-}
-
-/// The state of a connection when it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// readyState 0.
-    Connecting,
-    /// readyState 1.
-    Open,
-    /// readyState 2.
-    Closing,
-    /// Declared dead by its heartbeat.
-    Dead,
-}
-
-impl State {
-    /// The name in `connections.csv`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connecting => "connecting",
-            Self::Open => "open",
-            Self::Closing => "closing",
-            Self::Dead => "dead",
-        }
-    }
-}
-
-/// A connection that did not end as planned. Times are nanoseconds since the first dial; `None` is "never".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ending {
-    /// The connection's number, from 0.
-    pub connection: u32,
-    /// The index of its cohort.
-    #[serde(skip)]
-    pub cohort: usize,
-    /// When its handshake was complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub opened_ns: Option<Timestamp>,
-    /// When it ended; `None` for a connection declared dead that was kept open.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended_ns: Option<Timestamp>,
-    /// The state in which it ended.
-    pub state: State,
-    /// The code of the Close frame that was received.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub close_code: Option<u16>,
-    /// The reason of the Close frame that was received.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub close_reason: String,
-    /// The side that ended it, if known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closed_by: Option<Side>,
-    /// The cause of the end.
-    pub cause: Cause,
-    /// Details: a status line, the wrong header, the system's error.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-    /// When the last bytes were received.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_received_ns: Option<Timestamp>,
-    /// When the last ping was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_ping_ns: Option<Timestamp>,
-    /// When the last pong was received.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_pong_ns: Option<Timestamp>,
-    /// Pings missed in a row.
-    pub pings_missed: u32,
-    /// The kernel's view when it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp: Option<TcpView>,
-    /// The extension that was agreed on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extension: Option<String>,
-    /// The address that its server was told to be its own (PROXY protocol).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed: Option<IpAddr>,
-    /// The version of TLS, and how the session began: "1.3 full".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<String>,
-}
-
-impl Ending {
-    /// Whether all of its times are before this one.
-    pub(super) fn is_before(&self, latest: Timestamp) -> bool {
-        let times = [
-            self.opened_ns,
-            self.ended_ns,
-            self.last_received_ns,
-            self.last_ping_ns,
-            self.last_pong_ns,
-        ];
-        times.into_iter().flatten().all(|time| time < latest)
-    }
-}
-
-impl OfCohort for Ending {
-    fn cohort(&self) -> Option<usize> {
-        Some(self.cohort)
-    }
-
-    fn in_cohort(self, cohort: Option<usize>) -> Option<Self> {
-        Some(Self {
-            cohort: cohort?,
-            ..self
-        })
-    }
-}
-
 /// One cohort's part of a shard.
 #[derive(Debug, Clone)]
 pub struct CohortShard {
@@ -240,10 +66,10 @@ impl CohortShard {
 
     /// The cells of one window, for recording.
     pub fn window(&mut self, window: Window) -> &mut Cells {
-        if !matches!(self.windows.get(window.0), Some(Some(_))) {
+        if !matches!(self.windows.get(window.number()), Some(Some(_))) {
             self.make(window);
         }
-        match &mut self.windows[window.0] {
+        match &mut self.windows[window.number()] {
             Some(cells) => cells,
             None => unreachable!("it was just made"),
         }
@@ -254,18 +80,18 @@ impl CohortShard {
     fn make(&mut self, window: Window) {
         let (windows, messages) = self.room;
         self.windows.resize(windows, None);
-        self.windows[window.0] = Some(Box::new(Cells::new(messages)));
+        self.windows[window.number()] = Some(Box::new(Cells::new(messages)));
     }
 
     /// What was recorded in one window; `None` if nothing was.
     pub fn recorded(&self, window: Window) -> Option<&Cells> {
-        self.windows.get(window.0)?.as_deref()
+        self.windows.get(window.number())?.as_deref()
     }
 
     /// The windows in which something was recorded, starting with the one that is not measured.
     pub fn windows(&self) -> impl Iterator<Item = (Window, &Cells)> {
         let all = self.windows.iter().enumerate();
-        all.filter_map(|(index, cells)| Some((Window(index), cells.as_deref()?)))
+        all.filter_map(|(index, cells)| Some((Window::at(index), cells.as_deref()?)))
     }
 
     /// Everything that was recorded, merged.
@@ -475,7 +301,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::Counter;
+    use crate::metric::{Counter, Timed};
 
     #[test]
     fn a_window_takes_memory_only_while_it_is_in_use() {

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::agreed::Agreed;
 use super::connection_record::ConnectionRecord;
+use super::ending::Ending;
 use super::fallbacks::Fallbacks;
 use super::histogram::{Encoded, Histogram};
 use super::interval::Interval;
 use super::named::OfCohort;
-use super::shard::Ending;
 use super::stops::Stops;
 use super::timeline::{Phase, Row};
 use crate::metric::{Cause, Counter, Gauge, Kind};

@@ -1,7 +1,8 @@
 //! Tests the ladder of widths, and that wider steps lose nothing.
 
 use super::super::interval::Sample;
-use super::super::shard::{Layout, Shard, Window};
+use super::super::layout::{Layout, Window};
+use super::super::shard::Shard;
 use super::*;
 use proptest::prelude::*;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TopicIndex;
 use super::second::{ClosedSecond, Deliveries, HeardBy, TopicChange};
-use crate::measure::shard::{Layout, Window};
+use crate::measure::layout::{Layout, Window};
 use crate::measure::wire::WireError;
 
 /// Seconds that are over, by name.
