@@ -289,6 +289,49 @@ fn unsafe_code_stands_in_one_file() {
     );
 }
 
+/// Who reads that a test was left out is told why, and which script runs it.
+#[test]
+fn ignored_tests_say_why_and_what_runs_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_told = |attribute: &str| {
+        let told = attribute.strip_prefix("#[ignore = \"");
+        let told = told.and_then(|told| told.strip_suffix("\"]"));
+        let Some((why, script)) = told.and_then(|told| told.split_once("; run by ")) else {
+            return false;
+        };
+        let script = script.split(' ').next().unwrap_or_default();
+        !why.is_empty() && script.starts_with("scripts/") && root.join(script).is_file()
+    };
+    let (mut problems, mut seen) = (Vec::new(), 0);
+    let all = [sources("src"), sources("tests"), sources("examples")];
+    for source in all.into_iter().flatten() {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            let line = line.trim();
+            if line.starts_with("#[ignore") {
+                seen += 1;
+                if !is_told(line) {
+                    problems.push(format!("{}:{number}: {line}", source.path));
+                }
+            }
+        }
+    }
+    assert!(seen > 0, "no test is ignored");
+    assert_none(
+        problems,
+        "write these as #[ignore = \"needs …; run by scripts/test\"]:",
+    );
+    assert!(is_told(
+        "#[ignore = \"takes long; run by scripts/test --all\"]"
+    ));
+    let bare = ["#[ignore]", "#[ignore = \"takes long\"]"];
+    let gone = "#[ignore = \"takes long; run by scripts/gone\"]";
+    assert!(
+        bare.iter()
+            .chain([&gone])
+            .all(|attribute| !is_told(attribute))
+    );
+}
+
 /// A number of one must not be followed by a plural: `units::counted` writes both.
 #[test]
 fn nouns_are_counted_in_one_place() {
