@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cases
 import clients
+import fleet
 import page
 import table
 from outside import Servers, bytes_per_connection, measure, pinned
@@ -34,6 +35,8 @@ def main():
     # As Ctrl-C does it: whatever is at work is ended first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("scripts/bench: told to end"))
     known = clients.all_of(args.wsbench)
+    if args.case and args.case[0] in fleet.NAMES:
+        return together(args)
     chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
     wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
     # The long run has a table of its own: nobody wants to wait an hour for the others.
@@ -78,6 +81,29 @@ def main():
         sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
 
+def together(args):
+    """Many processes under one verdict, which have tables of their own."""
+    marks = {name: f"{COMMAND} --case {name}" for name in args.case}
+    if args.write:
+        for mark in marks.values():
+            page.check(mark)
+    failed = []
+    for case in map(fleet.one, args.case):
+        known = machine()
+        print(f"{case.name}: {case.connections:,} connections, for {case.seconds} s; {listed(known)}", flush=True)
+        try:
+            seen, run = fleet.measure(case, args.wsbench, clients.Floor.program)
+        except fleet.Refused as why:
+            sys.exit(f"{COMMAND}: cannot measure it: {why}")
+        text = fleet.rendered(case, seen, run)
+        print(text, flush=True)
+        if args.write:
+            page.write(marks[case.name], ["--write"], f"once: {listed(known)}", text)
+        failed += [case.name] if seen["exit_code"] != 0 else []
+    if failed:
+        sys.exit(f"{COMMAND}: no pass of {' and '.join(failed)}")
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help=ROUNDS)
@@ -85,14 +111,16 @@ def arguments():
     parser.add_argument("--minutes", type=int, default=60, metavar="N", help="that the soak lasts (60)")
     parser.add_argument("--wsbench", default=WSBENCH, metavar="PATH", help="another build of wsbench to measure")
     parser.add_argument("--write", action="store_true", help=f"put the table into {page.PAGE}")
-    names = [case.name for case in cases.ALL]
-    asked = ", ".join(case.name for case in cases.ALL if case.by_name_only)
+    names = [*(case.name for case in cases.ALL), *fleet.NAMES]
+    asked = ", ".join([*(case.name for case in cases.ALL if case.by_name_only), *fleet.NAMES])
     only = f"only this one of {', '.join(names)}; can be repeated; {asked} are measured only when they are named"
     parser.add_argument("--case", action="append", choices=names, metavar="NAME", help=only)
     names = list(clients.all_of(WSBENCH))
     only = f"only this one of {', '.join(names)}; can be repeated"
     parser.add_argument("--client", action="append", choices=names, metavar="NAME", help=only)
     args = parser.parse_args()
+    if any(name in fleet.NAMES for name in args.case or ()) and not set(args.case) <= set(fleet.NAMES):
+        parser.error(f"{' and '.join(fleet.NAMES)} are measured by themselves")
     if args.rounds < 1 or args.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
     if args.minutes * 60 < 2 * SETTLED:

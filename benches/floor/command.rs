@@ -25,6 +25,9 @@ enum Command {
     /// Echo on a free port, which is printed first; then print the counts for each line of standard input,
     /// and end with it. Standard input must be a pipe.
     Serve {
+        /// The address to listen on.
+        #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+        address: Ipv4Addr,
         /// Echo nothing: so many connections, in the order of their dials, hear what one of them says.
         #[arg(long)]
         circle: Option<NonZeroUsize>,
@@ -113,7 +116,11 @@ struct EchoPace {
 pub(crate) fn run() -> io::Result<()> {
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
     let outcome = match Command::parse() {
-        Command::Serve { circle, tls } => return serve(circle, tls),
+        Command::Serve {
+            address,
+            circle,
+            tls,
+        } => return serve(address, circle, tls),
         Command::Echo { common, pace } => {
             let pace = match (pace.rate, pace.in_flight) {
                 (Some(rate), _) => Pace::PerSecond(rate),
@@ -157,9 +164,9 @@ pub(crate) fn run() -> io::Result<()> {
     print(&outcome)
 }
 
-fn serve(circle: Option<NonZeroUsize>, is_secure: bool) -> io::Result<()> {
+fn serve(address: Ipv4Addr, circle: Option<NonZeroUsize>, is_secure: bool) -> io::Result<()> {
     let tls = is_secure.then(stream::server_config).transpose()?;
-    let mut server = Server::listen(io::stdin(), circle, tls)?;
+    let mut server = Server::listen(io::stdin(), address, circle, tls)?;
     print(&serde_json::json!({ "port": server.address()?.port() }))?;
     server.serve(io::stdout())?;
     Ok(())

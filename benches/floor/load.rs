@@ -240,7 +240,13 @@ mod tests {
         work: impl FnOnce(Target) -> io::Result<T>,
     ) -> (T, Counts) {
         let (ours, control) = UnixStream::pair().unwrap();
-        let mut server = Server::listen(control, circle.and_then(NonZeroUsize::new), tls).unwrap();
+        let mut server = Server::listen(
+            control,
+            Ipv4Addr::LOCALHOST,
+            circle.and_then(NonZeroUsize::new),
+            tls,
+        )
+        .unwrap();
         let address = server.address().unwrap();
         let serving = std::thread::spawn(move || server.serve(io::sink()).unwrap());
         let done = work(address.into());

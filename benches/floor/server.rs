@@ -94,15 +94,16 @@ struct Output {
 }
 
 impl<C: Read + AsFd> Server<C> {
-    /// Listens on a free port of the loopback address. Each line that comes from `control` asks for the counts. Without
+    /// Listens on a free port of an address. Each line that comes from `control` asks for the counts. Without
     /// `circle` each connection is echoed; with it, so many in the order of their dials hear what one of them says.
     pub(crate) fn listen(
         control: C,
+        address: Ipv4Addr,
         circle: Option<NonZeroUsize>,
         tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        socket.bind(&SocketAddr::from((address, 0)).into())?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
