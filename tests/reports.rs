@@ -7,6 +7,8 @@ mod comparison;
 mod fixture;
 #[path = "reports/openmetrics.rs"]
 mod openmetrics;
+#[path = "reports/parts.rs"]
+mod parts;
 #[path = "reports/promises.rs"]
 mod promises;
 #[path = "reports/search.rs"]

@@ -1,7 +1,8 @@
 //! `wsbench merge`: puts the recorded parts of a run together, and judges and reports them as one run.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,12 @@ use super::error::CliError;
 use super::files;
 use super::input::Loaded;
 use super::part::{again, differs, start_of};
-use super::past::{Against, Past};
+use super::past::{Against, Generator, Past};
 use super::signals::Signals;
 use crate::engine::{self, Limits, Recorded, Replayed, replay};
 use crate::measure::{Layout, Sample, Shard, Summary, Surroundings};
 use crate::plan::Plan;
-use crate::record::{End, Head, PartOf, Reader, RecordError};
+use crate::record::{End, Head, PartOf, Reader};
 use crate::report::{Host, Options, Parts, Run};
 use crate::units::Timestamp;
 use crate::verdict::{Exit, Facts, Outcome, PartFacts, Throttling, judge};
@@ -47,7 +48,12 @@ fn merge(args: &Args, loaded: &mut Loaded, mut parts: Vec<PartFile>) -> Result<E
     let workers = parts
         .iter()
         .map(|part| part.head().machine.workers as usize);
-    let past = Past::open(&args.against, loaded, workers.sum())?;
+    let generator = Generator {
+        host: host(&parts),
+        workers: workers.sum(),
+        processes: parts.len(),
+    };
+    let past = Past::open(&args.against, loaded, &generator)?;
     let labels = args.reporting.labels(loaded)?;
     let plan = Plan::new(loaded.scenario.clone(), head.seed, 0);
     let layout = plan.layout();
@@ -79,7 +85,7 @@ fn merge(args: &Args, loaded: &mut Loaded, mut parts: Vec<PartFile>) -> Result<E
             overrides: head.changes.clone(),
             labels,
         },
-        host: host(&parts),
+        host: generator.host,
         started_at: start_of(&head),
         facts,
         summary,
@@ -103,8 +109,14 @@ struct PartFile {
 
 impl PartFile {
     fn open(path: &Path) -> Result<Self, CliError> {
-        let file = files::open_file(path).map_err(RecordError::System);
-        let reader = file.and_then(|file| Reader::begin(BufReader::new(file)));
+        let file = files::open_file(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => unusable(
+                path,
+                "it is not there\nhint: give the files that `wsbench run --part` wrote with --record, of all parts",
+            ),
+            _ => unusable(path, error),
+        })?;
+        let reader = Reader::begin(BufReader::new(file));
         Ok(Self {
             reader: reader.map_err(|error| unusable(path, error))?,
             path: path.to_owned(),
@@ -243,6 +255,7 @@ fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
     let words = words.into_iter().filter(|word| !word.is_empty());
     PartFacts {
         number: part.part().number,
+        name: None,
         machine: words.collect::<Vec<_>>().join(", "),
         facts: Facts {
             outcome,
@@ -257,10 +270,12 @@ fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
         },
         health,
         settled: end.settled_ns,
+        clock: None,
+        lost: None,
     }
 }
 
-/// The machine, as far as all parts have the same.
+/// The machine, as far as all parts have the same; else what is said of all of them.
 fn host(parts: &[PartFile]) -> Host {
     fn same<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {
         let first = all.next()?;
@@ -268,12 +283,26 @@ fn host(parts: &[PartFile]) -> Host {
     }
     let machines = || parts.iter().map(|part| &part.head().machine);
     let several = || "several".to_owned();
+    // `2 × A, 1 × B`: in the order of their names, so that the same machines are the same mixture.
+    let mixture = || {
+        let mut models: BTreeMap<&str, usize> = BTreeMap::new();
+        for machine in machines() {
+            *models
+                .entry(machine.cpu_model.as_deref().unwrap_or("unknown"))
+                .or_default() += 1;
+        }
+        let models = models
+            .iter()
+            .map(|(model, parts)| format!("{parts} × {model}"));
+        models.collect::<Vec<_>>().join(", ")
+    };
     Host {
         os: same(machines().map(|one| one.os.clone())).unwrap_or_else(several),
         arch: same(machines().map(|one| one.arch.clone())).unwrap_or_else(several),
         kernel: same(machines().map(|one| one.kernel.clone())).flatten(),
         cpus: same(machines().map(|one| one.cpus)).flatten(),
-        cpu_model: same(machines().map(|one| one.cpu_model.clone())).flatten(),
+        cpu_model: same(machines().map(|one| one.cpu_model.clone()))
+            .unwrap_or_else(|| Some(mixture())),
     }
 }
 

@@ -35,6 +35,25 @@ pub(super) struct Past {
     strict: bool,
 }
 
+/// Who plays the load, as far as only the same can be compared.
+pub(super) struct Generator {
+    pub(super) host: Host,
+    pub(super) workers: usize,
+    /// One, or the parts of a run.
+    pub(super) processes: usize,
+}
+
+impl Generator {
+    /// This process, with so many workers.
+    pub(super) fn here(workers: usize) -> Self {
+        Self {
+            host: Host::detect(),
+            workers,
+            processes: 1,
+        }
+    }
+}
+
 /// What to do where a baseline is not there.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum IfMissing {
@@ -81,7 +100,7 @@ impl Past {
     pub(super) fn open(
         against: &Against,
         loaded: &mut Loaded,
-        workers: usize,
+        generator: &Generator,
     ) -> Result<Option<Self>, CliError> {
         let gates = loaded.scenario.gates.baseline.clone();
         let Some(path) = &against.baseline else {
@@ -101,9 +120,10 @@ impl Past {
             &loaded.text,
             &target,
             &loaded.overrides,
-            workers,
-        );
-        let machine = Machine::of(&Host::detect());
+            generator.workers,
+        )
+        .of_processes(generator.processes);
+        let machine = Machine::of(&generator.host);
         let baseline = read(path, IfMissing::Begin)?;
         let past = Self::of(
             (path, baseline),

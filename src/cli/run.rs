@@ -13,7 +13,7 @@ use super::input::{Input, Loaded};
 use super::log::Log;
 use super::messages::Messages;
 use super::part::{Asked, Part, PartArgs};
-use super::past::{Against, Past};
+use super::past::{Against, Generator, Past};
 use super::repeat::Repeat;
 use super::signals::Signals;
 use super::start;
@@ -98,7 +98,7 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
     let labels = args.reporting.labels(loaded)?;
     let started_at = SystemTime::now();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
-    let past = Past::open(&args.against, loaded, workers)?;
+    let past = Past::open(&args.against, loaded, &Generator::here(workers))?;
     let plan = attempt::plan(loaded, args.seed, started_at);
     start::get_rights(&plan, Share::whole(workers))?;
     let (signals, _) = Signals::listen_tied(args.tied)?;

@@ -53,8 +53,19 @@ pub struct Setting {
     pub target: String,
     /// The number of threads that sent and received.
     pub workers: usize,
+    /// How many processes played it: one, or the parts of a run.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub processes: usize,
     /// The version of the format of its runs.
     pub schema_version: u32,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(processes: &usize) -> bool {
+    *processes == 1
 }
 
 /// A machine, as far as it makes runs faster or slower.
@@ -212,6 +223,13 @@ impl Setting {
             &run.options.overrides,
             run.facts.workers,
         )
+        .of_processes(run.parts.len())
+    }
+
+    /// The same, played by so many processes; none is one, that knows of no others.
+    pub fn of_processes(self, processes: usize) -> Self {
+        let processes = processes.max(1);
+        Self { processes, ..self }
     }
 
     /// The setting of a run that is to come: the name and the text of its scenario, its target as reports show it, what
@@ -227,6 +245,7 @@ impl Setting {
             overrides: overrides.iter().filter(changes_load).cloned().collect(),
             target: kind_of(target).to_owned(),
             workers,
+            processes: one(),
             schema_version: SCHEMA_VERSION,
         }
     }
@@ -259,6 +278,11 @@ impl Setting {
                 "the number of workers",
                 counted(self.workers as u64, "worker"),
                 counted(new.workers as u64, "worker"),
+            ),
+            (
+                "the number of processes",
+                self.processes.to_string(),
+                new.processes.to_string(),
             ),
             (
                 "the version of run.json",

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::headline::{Headline, Pings};
+use super::processes::{self, Detail};
 use super::run::Run;
 use super::sparkline::sparkline;
 use super::times::{covered, names};
@@ -20,6 +21,8 @@ const MAX_SHOWN: usize = 12;
 const MAX_ROWS: usize = 200;
 /// The most rows of the table of times.
 const MAX_TIMES: usize = 12;
+/// The most parts, those in trouble first.
+const MAX_PARTS: usize = 40;
 /// The longest text in a cell, in characters.
 const MAX_TEXT: usize = 200;
 /// The number of cells of a course over time.
@@ -35,6 +38,7 @@ pub fn write(run: &Run, mut out: impl Write) -> io::Result<()> {
     text.judged(run);
     text.numbers(run);
     text.times(run);
+    text.processes(run);
     text.notes(run);
     text.footer(run);
     out.write_all(text.0.as_bytes())
@@ -178,6 +182,32 @@ impl Text {
             MAX_TIMES,
             "| and {} more, see the report | | | | | |",
         );
+        self.line("");
+    }
+
+    /// How each process of a run in parts fared.
+    fn processes(&mut self, run: &Run) {
+        if run.parts.is_empty() {
+            return;
+        }
+        let (table, more) = processes::table(&run.parts, Detail::Short, MAX_PARTS);
+        let row = |row: &Vec<String>| {
+            let cells = row.iter().map(|cell| escaped(cell));
+            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let [head, rows @ ..] = table.rows.as_slice() else {
+            return;
+        };
+        let rule = (0..head.len()).map(|column| if column < table.words { "---|" } else { "--:|" });
+        self.line(&format!("{}\n|{}", row(head), rule.collect::<String>()));
+        let rows: Vec<String> = rows.iter().map(row).collect();
+        self.rows(&rows, MAX_PARTS, "| and {} more |");
+        if more > 0 {
+            self.line(&format!(
+                "| and {} more, see the report |",
+                human_count(more as u64)
+            ));
+        }
         self.line("");
     }
 

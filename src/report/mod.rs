@@ -19,6 +19,7 @@ mod numbers;
 mod openmetrics;
 mod output;
 pub mod picture;
+mod processes;
 mod run;
 mod search;
 mod sparkline;

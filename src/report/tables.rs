@@ -1,7 +1,7 @@
 //! Tables that the summary and the page have in common. A cell without data is empty, and so is a percentile with too few
 //! samples.
 
-use super::run::{PartRecord, Run};
+use super::run::Run;
 use super::times::covered;
 use crate::measure::Histogram;
 use crate::metric::Counter;
@@ -21,7 +21,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn new(words: usize, head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Self {
+    pub(super) fn new(
+        words: usize,
+        head: Vec<String>,
+        rows: impl Iterator<Item = Vec<String>>,
+    ) -> Self {
         let rows = std::iter::once(head).chain(rows).collect();
         Self { rows, words }
     }
@@ -140,30 +144,26 @@ pub(super) fn cohorts(run: &Run, view: &View<'_>) -> Option<Table> {
     (cohorts.len() > 1 && is_worth_it).then(|| table("cohort", parts, run, view))
 }
 
-/// The processes of a run in parts, in the order of their numbers.
-pub(super) fn processes(parts: &[PartRecord]) -> Table {
-    let head = [
-        "part", "workers", "opened", "CPU", "memory", "held up", "settled",
-    ];
-    let row = |part: &PartRecord| {
-        let percent = |cpu: f64| format!("{cpu:.0} %");
-        let seconds = |settled: f64| human_ns((settled.max(0.0) * 1e9) as u64);
-        let ended = match part.outcome.as_str() {
-            "completed" => String::new(),
-            other => visible(other),
+/// So many of these, those first that are wanted most; and how many more there are. Those shown keep their order.
+pub(super) fn most<T>(all: Vec<T>, most: usize, is_wanted: impl Fn(&T) -> bool) -> (Vec<T>, usize) {
+    let more = all.len().saturating_sub(most);
+    if more == 0 {
+        return (all, 0);
+    }
+    let wanted = all.iter().filter(|one| is_wanted(one)).count();
+    let mut others = most.saturating_sub(wanted);
+    let mut room = most;
+    let shown = all.into_iter().filter(|one| {
+        let left = if is_wanted(one) {
+            &mut room
+        } else {
+            &mut others
         };
-        vec![
-            part.part.to_string(),
-            part.workers.to_string(),
-            human_count(part.opened),
-            part.cpu_percent.map(percent).unwrap_or_default(),
-            part.rss_bytes.map(size).unwrap_or_default(),
-            part.longest_lag_ns.map(human_ns).unwrap_or_default(),
-            part.settled_seconds.map(seconds).unwrap_or_default(),
-            ended,
-        ]
-    };
-    Table::new(1, cells(head), parts.iter().map(row))
+        let fits = *left > 0;
+        *left -= usize::from(fits);
+        fits
+    });
+    (shown.collect(), more)
 }
 
 /// Formats bytes for people, with one decimal.
@@ -271,5 +271,14 @@ mod tests {
             closed: None,
         };
         assert_eq!(activity(&[result]).rows[1][0], "text, every 457 ms");
+    }
+
+    #[test]
+    fn the_wanted_are_shown_first_and_in_order() {
+        let odd = |number: &u32| number % 2 == 1;
+        assert_eq!(most(vec![1, 2, 3], 3, odd), (vec![1, 2, 3], 0));
+        assert_eq!(most((0..10).collect(), 6, odd), (vec![0, 1, 3, 5, 7, 9], 4));
+        assert_eq!(most((0..10).collect(), 2, odd), (vec![1, 3], 8));
+        assert_eq!(most((0..4).collect(), 0, odd), (vec![], 4));
     }
 }

@@ -165,6 +165,8 @@ pub enum Distrust {
     OfPart {
         /// The number of the part, from 1.
         part: u32,
+        /// What it is called, if it has a name besides its number.
+        name: Option<String>,
         /// The reason.
         reason: Box<Self>,
     },
@@ -429,7 +431,10 @@ impl fmt::Display for Distrust {
                     None => f.write_str("some never were"),
                 }
             }
-            Self::OfPart { part, reason } => write!(f, "part {part}: {reason}"),
+            Self::OfPart { part, name, reason } => match name {
+                Some(name) => write!(f, "part {part} ({name}): {reason}"),
+                None => write!(f, "part {part}: {reason}"),
+            },
             Self::NotJudged { kept, more } => write!(
                 f,
                 "the contracts held for {}; for {} more there was no room to judge them",

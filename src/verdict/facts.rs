@@ -93,6 +93,8 @@ pub struct Facts {
 pub struct PartFacts {
     /// Its number, from 1.
     pub number: u32,
+    /// What it is called, if it has a name besides its number.
+    pub name: Option<String>,
     /// The machine, for people.
     pub machine: String,
     /// What must be known about it besides its numbers.
@@ -101,6 +103,19 @@ pub struct PartFacts {
     pub health: Summary,
     /// When each of its planned connections was open or had failed; `None` if that never was, or is not asked.
     pub settled: Option<Timestamp>,
+    /// How far its clock was from the clock of the run; `None` if nobody measured it.
+    pub clock: Option<ClockOffset>,
+    /// Up to when its numbers are known, if it was lost in the run.
+    pub lost: Option<Timestamp>,
+}
+
+/// How far one clock was from another, and how exactly that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// How much later it was, in nanoseconds; negative if it was earlier.
+    pub offset_ns: i64,
+    /// How far the true offset may be from that at most, in nanoseconds.
+    pub error_ns: u64,
 }
 
 impl Facts {

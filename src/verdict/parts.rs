@@ -96,6 +96,7 @@ fn fed_by(run: &Run<'_>, part: &PartFacts, doubt: Doubt) -> Option<Doubt> {
     Some(Doubt {
         reason: Distrust::OfPart {
             part: part.number,
+            name: part.name.clone(),
             reason: Box::new(doubt.reason),
         },
         concerns,

@@ -11,10 +11,13 @@ const MS: u64 = 1_000_000;
 fn part(number: u32, health: &Run) -> PartFacts {
     PartFacts {
         number,
+        name: None,
         machine: String::new(),
         facts: Facts::completed(2),
         health: health.summary(),
         settled: Some(Timestamp::ORIGIN),
+        clock: None,
+        lost: None,
     }
 }
 

@@ -99,7 +99,7 @@ fn fixed(report: &Report) -> Vec<(&'static str, &'static str, u64)> {
             "messages.due",
             "messages.sent",
             "messages.echoed",
-            "heartbeat.sent",
+            "heartbeat.pings_sent",
         ] {
             let rows = report.rows("metrics", name);
             let rows = rows.iter().filter(|row| row["cohort"] == cohort);
@@ -195,7 +195,10 @@ fn refuses_what_is_wrong(good: &Path, ended: &[Ended]) {
         &|folder| rewrite(folder, &|bytes| bytes[4] = 9),
         &["part2.wsbr", "version 9"],
     );
-    refused(&|_| vec!["part1.wsbr", "gone.wsbr"], &["gone.wsbr"]);
+    refused(
+        &|_| vec!["part1.wsbr", "gone.wsbr"],
+        &["gone.wsbr: it is not there", "hint: "],
+    );
     assert!(ended.len() == 2);
 }
 
@@ -261,6 +264,18 @@ fn a_part_that_stood_still_is_doubted_by_name() {
         doubt["kind"] == "workers_late" && text.starts_with("part 2: wsbench itself was held up")
     };
     assert!(doubts.iter().any(said), "{doubts:?}");
+    let of_part = |part: usize| report.json["parts"][part]["doubts"].as_array().unwrap();
+    assert!(of_part(0).is_empty(), "{:?}", of_part(0));
+    assert!(
+        of_part(1).contains(&"workers_late".into()),
+        "{:?}",
+        of_part(1)
+    );
+    assert!(merged.stdout.contains("in doubt"), "{}", merged.stdout);
+    let page = fs::read_to_string(merged.file("report.html")).unwrap();
+    let (_, section) = page.split_once("<section id=\"processes\">").unwrap();
+    let (section, _) = section.split_once("</section>").unwrap();
+    assert!(section.contains("<td>workers_late</td>"), "{section}");
 }
 
 /// A part that was killed leaves all its whole seconds, and is told as cut.
@@ -296,7 +311,11 @@ fn what_cannot_be_played_in_parts_is_refused_with_the_reason() {
     let day = Duration::from_secs(24 * 3600);
     let at = |time: SystemTime| humantime::format_rfc3339_seconds(time).to_string();
     let past = at(SystemTime::now() - day);
-    refused(&good, &["--part", "1/2", "--start-at", &past], &["ago"]);
+    refused(
+        &good,
+        &["--part", "1/2", "--start-at", &past],
+        &["that was 1day", " ago; by this machine's clock it is "],
+    );
     let far = at(SystemTime::now() + day + day);
     refused(
         &good,

@@ -1,6 +1,8 @@
 //! The files of a search, with text of a server that would like to be more than text.
 
-use wsbench::report::{ProbeRecord, Search, Varied, search_csv, search_html, search_json};
+use wsbench::report::{
+    ProbeRecord, ReadError, Run, Search, Varied, search_csv, search_html, search_json,
+};
 use wsbench::search::{Bound, End, Found, Outcome};
 use wsbench::verdict::Exit;
 
@@ -72,6 +74,23 @@ fn the_files_of_a_search_are_as_documented() {
     golden("search.json", &written(|out| search_json(&search, out)));
     golden("search.csv", &written(|out| search_csv(&search, out)));
     golden("search.html", &written(|out| search_html(&search, out)));
+}
+
+/// A page about several runs is told apart from that of a run which was too long for a copy.
+#[test]
+fn a_page_about_several_runs_holds_none() {
+    let search = search(Bound::Broke(800));
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("search.html");
+    std::fs::write(&page, written(|out| search_html(&search, out))).unwrap();
+    let error = Run::read(&page).unwrap_err();
+    assert!(matches!(error, ReadError::OfSeveral { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("hint: name the folder of one run"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn the_first_difference_is_named() {
     for (number, change) in nothing.into_iter().enumerate() {
         assert_eq!(of(change), None, "{number}");
     }
-    let some: [(Change, &str); 4] = [
+    let some: [(Change, &str); 5] = [
         (
             |run| run.scenario.text += "load.connections = 9\n",
             "the scenario (its SHA-256)",
@@ -117,6 +117,10 @@ fn the_first_difference_is_named() {
         (
             |run| run.options.overrides.push("--duration 9s".into()),
             "what the command line changes",
+        ),
+        (
+            |run| run.parts = super::parts::in_parts().parts,
+            "the number of processes",
         ),
         (
             |run| run.scenario.target = "wss://127.0.0.1/".into(),

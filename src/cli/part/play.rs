@@ -214,15 +214,23 @@ fn at_another(at: SystemTime, why: impl Into<String>) -> CliError {
 fn check_start(at: SystemTime) -> Result<(), CliError> {
     match at.duration_since(SystemTime::now()) {
         Err(past) => {
-            let past = human_ns(Nanos::from(past.duration()).0);
-            Err(at_another(
-                at,
-                format!("that was {past} ago by this machine's clock"),
-            ))
+            let (past, now) = (roughly(past.duration()), utc(SystemTime::now()));
+            let why = format!("that was {past} ago; by this machine's clock it is {now}");
+            Err(at_another(at, why))
         }
         Ok(left) if left > FURTHEST => Err(at_another(at, "that is more than a day from now")),
         Ok(_) => Ok(()),
     }
+}
+
+/// A length of time in its two largest units, such as `2days 3h`; in seconds where it is shorter than a minute.
+fn roughly(length: Duration) -> String {
+    if length < Duration::from_secs(60) {
+        return human_ns(Nanos::from(length).0);
+    }
+    let whole = humantime::format_duration(Duration::from_secs(length.as_secs())).to_string();
+    let largest: Vec<&str> = whole.split(' ').take(2).collect();
+    largest.join(" ")
 }
 
 /// Waits for the start. Returns it as a time of the monotonic clock, and how much later it is by now.
@@ -276,5 +284,25 @@ impl engine::Observer for PartObserver<'_> {
             Some(_) => ControlFlow::Break(()),
             None => self.inner.second(second),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_long_ago_is_told_in_lengths_that_people_use() {
+        assert_eq!(roughly(Duration::from_millis(1_500)), "1.50 s");
+        assert_eq!(roughly(Duration::from_secs(3_725)), "1h 2m");
+        assert_eq!(
+            roughly(Duration::from_secs(20 * 365 * 86_400)),
+            "19years 11months"
+        );
+        let error = check_start(SystemTime::UNIX_EPOCH).unwrap_err().to_string();
+        assert!(
+            error.contains("years") && error.contains("by this machine's clock it is 2"),
+            "{error}"
+        );
     }
 }

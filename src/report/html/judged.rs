@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::room::{Room, most};
+use super::room::Room;
 use super::tables::CODES;
 use crate::report::picture::{
     Judged as Dot, Level, Strip, Survival, Svg, Sweep, Window, gate_bar, times_the_limit,
 };
 use crate::report::run::Run;
 use crate::report::tables::codes;
+use crate::report::tables::most;
 use crate::report::words::{Stands, expected, origin, seen};
 use crate::scenario::PromiseKind;
 use crate::units::{counted, cut, human_count, human_ns, visible};

@@ -18,11 +18,12 @@ use self::course::Course;
 use self::figures::{Figure, OverTime, Spark};
 pub(crate) use self::frame::Frame;
 use self::judged::{GateRow, Promised};
-use self::room::{Room, most};
+use self::room::Room;
 use self::tables::{Ending, EndsRow, Shared, TimesRow};
 use super::headline::{Headline, Pings};
 use super::picture::{Json, SAVE, SCRIPT, Svg};
 use super::run::{Run, copy};
+use super::tables::most;
 use super::words::{began, sentence, span};
 use crate::units::{counted, cut, human_count, human_ns, visible};
 
@@ -67,6 +68,8 @@ struct Page<'a> {
     more_times: usize,
     /// About the stages and cohorts.
     parts: Vec<Shared>,
+    /// The processes of a run in parts.
+    processes: Option<Shared>,
     ends: Vec<EndsRow>,
     more_ends: usize,
     end_bars: Option<Svg>,
@@ -207,6 +210,7 @@ impl<'a> Page<'a> {
             times,
             more_times,
             parts: tables::parts(run, &view, room),
+            processes: Shared::processes(run, room),
             ends,
             more_ends,
             end_bars,

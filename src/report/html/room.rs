@@ -35,39 +35,3 @@ impl Room {
         },
     ];
 }
-
-/// So many of these, those first that are wanted most; and how many more there are. Those shown keep their order.
-pub(super) fn most<T>(all: Vec<T>, most: usize, is_wanted: impl Fn(&T) -> bool) -> (Vec<T>, usize) {
-    let more = all.len().saturating_sub(most);
-    if more == 0 {
-        return (all, 0);
-    }
-    let wanted = all.iter().filter(|one| is_wanted(one)).count();
-    let mut others = most.saturating_sub(wanted);
-    let mut room = most;
-    let shown = all.into_iter().filter(|one| {
-        let left = if is_wanted(one) {
-            &mut room
-        } else {
-            &mut others
-        };
-        let fits = *left > 0;
-        *left -= usize::from(fits);
-        fits
-    });
-    (shown.collect(), more)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wanted_are_shown_first_and_in_order() {
-        let odd = |number: &u32| number % 2 == 1;
-        assert_eq!(most(vec![1, 2, 3], 3, odd), (vec![1, 2, 3], 0));
-        assert_eq!(most((0..10).collect(), 6, odd), (vec![0, 1, 3, 5, 7, 9], 4));
-        assert_eq!(most((0..10).collect(), 2, odd), (vec![1, 3], 8));
-        assert_eq!(most((0..4).collect(), 0, odd), (vec![], 4));
-    }
-}

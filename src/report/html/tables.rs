@@ -1,11 +1,12 @@
 //! The tables of the page.
 
-use super::room::{Room, most};
+use super::room::Room;
 use crate::measure::Histogram;
 use crate::metric::{self, Cause};
 use crate::report::picture::{self, Colour, Svg};
+use crate::report::processes::{self, Detail};
 use crate::report::run::Run;
-use crate::report::tables::{self, Table};
+use crate::report::tables::{self, Table, most};
 use crate::report::times::{covered, names};
 use crate::units::{cut, human_count, human_ns, visible};
 use crate::verdict::View;
@@ -57,6 +58,16 @@ impl Shared {
             rows,
             more,
         }
+    }
+
+    /// The processes of a run in parts; nothing if one process played it.
+    pub(super) fn processes(run: &Run, room: &Room) -> Option<Self> {
+        let (table, more) = processes::table(&run.parts, Detail::Full, room.rows);
+        let shown = Self {
+            more,
+            ..Self::of("Parts", table, room)
+        };
+        (!run.parts.is_empty()).then_some(shown)
     }
 }
 

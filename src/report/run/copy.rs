@@ -19,6 +19,8 @@ pub(super) const MAX_PAGE: u64 = 4 << 20;
 /// What stands before the copy. No text of a run can hold it: its quotes are escaped.
 const BEFORE: &str = "<script type=\"text/plain\" id=\"run-json\">";
 const AFTER: &str = "</script>";
+/// What every page of a run holds, and no other page.
+const OF_RUN: &str = "<section id=\"run\">";
 /// What every page of wsbench holds.
 const GENERATOR: &str = "<meta name=\"generator\" content=\"wsbench ";
 
@@ -43,8 +45,10 @@ pub enum BrokenCopy {
 pub(super) enum Page {
     /// The document of a run.
     Document(Vec<u8>),
-    /// A page of wsbench that has no copy, since it would have been too long.
+    /// The page of a run that has no copy, since it would have been too long.
     WithoutCopy,
+    /// A page of wsbench about several runs: a comparison, or a search.
+    OfSeveral,
     /// A page that wsbench did not write.
     Foreign,
 }
@@ -77,8 +81,12 @@ pub(super) fn unpack(page: &[u8]) -> Result<Page, BrokenCopy> {
         return Ok(Page::Foreign);
     }
     let Some(begin) = memmem::find(page, BEFORE.as_bytes()) else {
+        let page_of = match memmem::find(page, OF_RUN.as_bytes()) {
+            Some(_) => Page::WithoutCopy,
+            None => Page::OfSeveral,
+        };
         let is_whole = page.trim_ascii_end().ends_with(b"</html>");
-        return is_whole.then_some(Page::WithoutCopy).ok_or(BrokenCopy::Cut);
+        return is_whole.then_some(page_of).ok_or(BrokenCopy::Cut);
     };
     let copy = &page[begin + BEFORE.len()..];
     let end = memmem::find(copy, AFTER.as_bytes()).ok_or(BrokenCopy::Cut)?;

@@ -53,6 +53,8 @@ impl Run {
             verdict,
         } = parts;
         let parts = std::mem::take(&mut facts.parts);
+        let parts = parts.iter().map(|part| PartRecord::of(part, &verdict));
+        let parts = parts.collect();
         Self {
             tool: Tool {
                 name: env!("CARGO_PKG_NAME").to_owned(),
@@ -64,7 +66,7 @@ impl Run {
             started_at: utc(started_at),
             verdict: Judgement::of(verdict, scenario, &summary),
             facts,
-            parts: parts.iter().map(PartRecord::from).collect(),
+            parts,
             summary,
             baseline: None,
         }

@@ -69,6 +69,15 @@ pub enum ReadError {
         /// The page.
         path: PathBuf,
     },
+    /// It is a page about several runs, such as a comparison.
+    #[error(
+        "read {}: this page is about several runs, and holds none of them\nhint: name the folder of one run, or its `run.json`",
+        .path.display()
+    )]
+    OfSeveral {
+        /// The page.
+        path: PathBuf,
+    },
     /// The copy of the run inside of a page is broken.
     #[error(
         "read {}: the copy of the run inside of this page is broken: {broken}\nhint: name the `run.json` beside it",
@@ -253,6 +262,7 @@ fn document(path: &Path) -> Result<Vec<u8>, ReadError> {
     match copy::unpack(&bytes) {
         Ok(Page::Document(document)) => Ok(document),
         Ok(Page::WithoutCopy) => Err(ReadError::WithoutCopy { path: named() }),
+        Ok(Page::OfSeveral) => Err(ReadError::OfSeveral { path: named() }),
         Ok(Page::Foreign) => Err(ReadError::Foreign { path: named() }),
         Err(broken) => Err(ReadError::Copy {
             path: named(),

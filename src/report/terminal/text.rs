@@ -9,6 +9,7 @@ use super::style::Style;
 use super::times;
 use crate::measure::{GaugeStats, Value};
 use crate::metric::{self, Cause, Counter, Gauge};
+use crate::report::processes::{self, Detail};
 use crate::report::run::Run;
 use crate::report::tables::{self, size};
 use crate::report::words::{began, span};
@@ -17,6 +18,8 @@ use crate::verdict::{Exit, View};
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
 const MAX_SHOWN: usize = 8;
+/// The most parts that are shown, those in trouble first.
+const MAX_PARTS: usize = 16;
 /// The most different examples of a cause that are shown.
 const MAX_EXAMPLES: usize = 3;
 
@@ -275,8 +278,15 @@ impl<W: Write> Text<'_, W> {
         if self.run.parts.is_empty() {
             return Ok(());
         }
-        let table = tables::processes(&self.run.parts);
-        self.page.table(&table)
+        let (table, more) = processes::table(&self.run.parts, Detail::Short, MAX_PARTS);
+        self.page.table(&table)?;
+        match more {
+            0 => Ok(()),
+            more => self.page.aside(&format!(
+                "and {}, see run.json",
+                counted(more as u64, "more part")
+            )),
+        }
     }
 
     fn times(&mut self) -> io::Result<()> {
