@@ -21,7 +21,7 @@ def sample(at, **more):
 def seen(**more):
     at = {"before": sample(0, kernel=0, available=22 << 30), "begins": 100, "stopped": "", "exit_code": 0}
     merging = {"seconds": 1.5, "cpu_s": 2.0, "rss": 64 << 20, "record_bytes": 200 * 1024}
-    counts = {"opened": 1_000, "pings": 1_500}
+    counts = {"opened": 1_000, "closed": 999, "pings": 1_500}
     samples = [sample(102), sample(116), sample(130, client_cpu_s=7.0, jiffies=[1_400, 0, 0, 1_400, 0, 0, 0, 0])]
     return {**at, "merging": merging, "server": counts, "samples": samples, **more}
 
@@ -30,8 +30,8 @@ def run(**more):
     part = {"settled_seconds": 11.25, "longest_lag_ns": 2_000_000, "doubts": []}
     late = {**part, "settled_seconds": 12.5, "longest_lag_ns": 40_000_000, "doubts": ["workers_late"]}
     gates = [{"gate": "count(heartbeat.missed) == 0", "passed": True}]
-    totals = [{"name": "connections.opened", "count": 1_000}]
-    metrics = [{"name": "heartbeat.sent", "count": 1_000}]
+    totals = [{"name": name, "count": 1_000} for name in ("connections.opened", "connections.closed")]
+    metrics = [{"name": "heartbeat.pings_sent", "count": 1_000}]
     verdict = {"gates": gates, "distrust": []}
     return {"parts": [part, late], "seconds": 40.0, "verdict": verdict, "totals": totals, "metrics": metrics, **more}
 
@@ -85,12 +85,14 @@ class Figures(unittest.TestCase):
         rows = self.rows(seen(), run())
         self.assertEqual(rows["all open after"], "12.5 s (planned over 10 s)")
         self.assertEqual(rows["memory of a connection: a client, resident"], "3.07 KiB")
-        self.assertEqual(rows["memory in all, of the machine"], "2.0 of 22.0 GiB")
+        self.assertEqual(rows["memory of a connection: the kernel, both ends"], "1,048.58 KiB")
+        self.assertEqual(rows["memory in all: clients, servers and kernel"], "1.0 GiB")
         # Over 14 s: half a core of clients, and one of two cores at work.
         self.assertEqual(rows["cores of clients, servers, all, while held"], "0.50, 0.00, 1.00")
         self.assertEqual(rows["merging: a part and second"], "10.00 ms CPU, 1.0 KiB")
         self.assertEqual(rows["longest a process was held up: median, worst"], "21 ms, 40 ms")
         self.assertEqual(rows["parts in doubt"], "1")
+        self.assertEqual(rows["opened, closed, pings of the whole run: the servers"], "1,000, 999, 1,500")
         self.assertEqual(rows["verdict"], "PASS, exit code 0")
 
     def test_a_failed_gate_and_a_doubt_are_named(self):
