@@ -203,6 +203,7 @@ mod tests {
     use crate::stream;
     use rustls::version::{TLS12, TLS13};
     use rustls::{ServerConfig, SupportedProtocolVersion};
+    use std::net::Ipv4Addr;
     use std::num::NonZeroUsize;
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
