@@ -1,13 +1,12 @@
 //! A distribution of times: HDR buckets, plus the exact count, sum, minimum and maximum.
-//! Nothing outside of this module uses hdrhistogram.
+//! Nothing outside of this module uses hdrhistogram, which writes and reads the formats of such buckets.
 
-use std::borrow::Cow;
-use std::sync::LazyLock;
-
+mod buckets;
 mod encoding;
 mod packed;
 
-pub use encoding::{Encoded, HistogramError};
+use self::buckets::{Buckets, longest};
+pub use self::encoding::{Encoded, HistogramError};
 
 /// Values are distinguished to three significant digits, or to this many nanoseconds, whichever is coarser.
 const RESOLUTION_NS: u64 = 64;
@@ -19,11 +18,6 @@ const DIGITS: u8 = 3;
 const REACH_NS: u64 = 4_000_000;
 /// The most times that are kept as a list. More are put into buckets, whose memory does not depend on the count.
 const LISTED: usize = 64;
-
-type Buckets = hdrhistogram::Histogram<u64>;
-
-/// Computes the bucket of a time; never records one.
-static RULER: LazyLock<Buckets> = LazyLock::new(buckets);
 
 /// A distribution of nanoseconds between 0 and an hour, with a relative error of at most 0.1 %.
 ///
@@ -75,9 +69,10 @@ impl Histogram {
     }
 
     /// Adds one time, in nanoseconds.
+    #[inline]
     pub fn record(&mut self, ns: u64) {
         match &mut self.times {
-            Times::Buckets(buckets) => put(buckets, ns.min(CEILING_NS), 1),
+            Times::Buckets(buckets) => buckets.put(ns.min(CEILING_NS), 1),
             Times::List(_) => self.put_listed(ns.min(CEILING_NS), 1),
         }
         self.sum += u128::from(ns);
@@ -88,7 +83,7 @@ impl Histogram {
 
     fn put(&mut self, ns: u64, count: u64) {
         match &mut self.times {
-            Times::Buckets(buckets) => put(buckets, ns, count),
+            Times::Buckets(buckets) => buckets.put(ns, count),
             Times::List(_) => self.put_listed(ns, count),
         }
     }
@@ -99,14 +94,16 @@ impl Histogram {
     fn put_listed(&mut self, ns: u64, count: u64) {
         match &mut self.times {
             Times::List(list) if list.len() < LISTED => list.push((ns, count)),
-            _ => put(self.make_buckets(), ns, count),
+            _ => self.make_buckets().put(ns, count),
         }
     }
 
     /// Moves the listed times into buckets.
     fn make_buckets(&mut self) -> &mut Buckets {
         if let Times::List(list) = &self.times {
-            self.times = Times::Buckets(filled(list));
+            let mut all = Buckets::new();
+            list.iter().for_each(|(ns, count)| all.put(*ns, *count));
+            self.times = Times::Buckets(all);
         }
         match &mut self.times {
             Times::Buckets(buckets) => buckets,
@@ -117,9 +114,7 @@ impl Histogram {
     /// Adds everything in `other`. Exact, in any order.
     pub fn merge(&mut self, other: &Self) {
         match (&mut self.times, &other.times) {
-            (Times::Buckets(mine), Times::Buckets(theirs)) => mine
-                .add(theirs)
-                .expect("all histograms have the same buckets, and grow"),
+            (Times::Buckets(mine), Times::Buckets(theirs)) => mine.add(theirs),
             (Times::List(mine), Times::Buckets(theirs)) => {
                 let mine = std::mem::take(mine);
                 self.times = Times::Buckets(theirs.clone());
@@ -140,13 +135,11 @@ impl Histogram {
     pub fn clear(&mut self) {
         match &mut self.times {
             Times::List(list) => list.clear(),
-            Times::Buckets(buckets) if buckets.len() <= LISTED as u64 => {
+            Times::Buckets(buckets) if buckets.total() <= LISTED as u64 => {
                 self.times = Times::List(Vec::new());
             }
-            Times::Buckets(wide) if self.max <= REACH_NS && wide.high() > REACH_NS => {
-                *wide = buckets();
-            }
-            Times::Buckets(buckets) => buckets.reset(),
+            Times::Buckets(buckets) if self.max <= REACH_NS => buckets.reset(),
+            Times::Buckets(buckets) => buckets.clear(),
         }
         self.sum = 0;
         self.min = u64::MAX;
@@ -159,7 +152,7 @@ impl Histogram {
         let times = self.recorded();
         let is_smaller = match &self.times {
             Times::List(_) => true,
-            Times::Buckets(buckets) => times.len() * 2 < buckets.distinct_values(),
+            Times::Buckets(buckets) => times.len() * 2 < buckets.len(),
         };
         if is_smaller {
             self.times = Times::List(times);
@@ -170,16 +163,11 @@ impl Histogram {
     /// The largest time of each bucket that is not empty, in nanoseconds, and the bucket's count, in ascending order.
     pub fn recorded(&self) -> Vec<(u64, u64)> {
         let list = match &self.times {
-            Times::Buckets(buckets) => {
-                let steps = buckets.iter_recorded();
-                return steps
-                    .map(|step| (step.value_iterated_to(), step.count_at_value()))
-                    .collect();
-            }
+            Times::Buckets(buckets) => return buckets.recorded().collect(),
             Times::List(list) => list,
         };
         let mut times: Vec<(u64, u64)> = (list.iter())
-            .map(|(ns, count)| (RULER.highest_equivalent(*ns), *count))
+            .map(|(ns, count)| (longest(*ns), *count))
             .collect();
         times.sort_unstable();
         times.dedup_by(|next, kept| {
@@ -189,13 +177,6 @@ impl Histogram {
         });
         times.shrink_to_fit();
         times
-    }
-
-    fn as_buckets(&self) -> Cow<'_, Buckets> {
-        match &self.times {
-            Times::List(list) => Cow::Owned(filled(list)),
-            Times::Buckets(buckets) => Cow::Borrowed(buckets),
-        }
     }
 
     /// Sets the exact numbers in nanoseconds, which buckets round; `None` if they contradict the buckets. For what
@@ -212,7 +193,7 @@ impl Histogram {
             return is_empty.then_some(self);
         }
         let (min, max) = (min?, max?);
-        let bucket = |ns: u64| RULER.highest_equivalent(ns.min(CEILING_NS));
+        let bucket = |ns: u64| longest(ns.min(CEILING_NS));
         let fits = bucket(min) == bucket(self.min) && bucket(max) == bucket(self.max);
         let is_ordered = min <= max && clipped <= self.count();
         let count = u128::from(self.count());
@@ -230,7 +211,7 @@ impl Histogram {
     pub fn count(&self) -> u64 {
         match &self.times {
             Times::List(list) => list.iter().map(|(_, count)| count).sum(),
-            Times::Buckets(buckets) => buckets.len(),
+            Times::Buckets(buckets) => buckets.total(),
         }
     }
 
@@ -238,7 +219,7 @@ impl Histogram {
     pub fn is_empty(&self) -> bool {
         match &self.times {
             Times::List(list) => list.is_empty(),
-            Times::Buckets(buckets) => buckets.is_empty(),
+            Times::Buckets(buckets) => buckets.total() == 0,
         }
     }
 
@@ -275,25 +256,28 @@ impl Histogram {
 
     /// The end of the bucket that contains this quantile.
     fn at(&self, quantile: f64) -> u64 {
-        let list = match &self.times {
-            Times::Buckets(buckets) => return buckets.value_at_quantile(quantile),
-            Times::List(list) => list,
-        };
-        let mut sorted = list.clone();
-        sorted.sort_unstable();
         let rank = (quantile.min(1.0) * self.count() as f64).ceil() as u64;
         let mut seen = 0;
-        let reached = sorted.iter().find(|(_, count)| {
+        let mut reached = |(_, count): &(u64, u64)| {
             seen += count;
             seen >= rank.max(1)
-        });
-        reached.map_or(self.max, |(ns, _)| RULER.highest_equivalent(*ns))
+        };
+        let found = match &self.times {
+            Times::Buckets(buckets) => buckets.recorded().find(reached),
+            Times::List(list) => {
+                let mut sorted = list.clone();
+                sorted.sort_unstable();
+                let found = sorted.into_iter().find(&mut reached);
+                found.map(|(ns, count)| (longest(ns), count))
+            }
+        };
+        found.map_or(self.max, |(end, _)| end)
     }
 
     /// How many times lie up to each of these limits in nanoseconds and above the one before, within the stated
     /// precision; at the end, how many lie above all of them. The limits ascend.
     pub fn parted(&self, limits: &[u64]) -> Vec<u64> {
-        let ends = limits.iter().map(|limit| RULER.highest_equivalent(*limit));
+        let ends = limits.iter().map(|limit| longest(*limit));
         let ends: Vec<u64> = ends.collect();
         let mut counts = vec![0; limits.len() + 1];
         for (ns, count) in self.recorded() {
@@ -317,7 +301,7 @@ impl Histogram {
     /// finer towards the end.
     pub fn quantiles(&self) -> Vec<(f64, u64, u64)> {
         let mut seen = 0;
-        self.as_buckets()
+        hdr(&self.recorded())
             .iter_quantiles(5)
             .map(|step| {
                 seen += step.count_since_last_iteration();
@@ -328,23 +312,14 @@ impl Histogram {
     }
 }
 
-fn buckets() -> Buckets {
-    let mut buckets = Buckets::new_with_bounds(RESOLUTION_NS, REACH_NS, DIGITS)
+/// The same times in the form of the library.
+fn hdr(times: &[(u64, u64)]) -> hdrhistogram::Histogram<u64> {
+    let mut all = hdrhistogram::Histogram::new_with_bounds(RESOLUTION_NS, REACH_NS, DIGITS)
         .expect("the bounds are constants that hdrhistogram takes");
-    buckets.auto(true);
-    buckets
-}
-
-fn put(buckets: &mut Buckets, ns: u64, count: u64) {
-    buckets
-        .record_n(ns, count)
-        .expect("they grow to the ceiling");
-}
-
-fn filled(list: &[(u64, u64)]) -> Buckets {
-    let mut all = buckets();
-    list.iter()
-        .for_each(|(ns, count)| put(&mut all, *ns, *count));
+    all.auto(true);
+    for (ns, count) in times {
+        all.record_n(*ns, *count).expect("they grow to the ceiling");
+    }
     all
 }
 

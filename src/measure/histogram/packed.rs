@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::encoding::HistogramError;
-use super::{Buckets, CEILING_NS, DIGITS, Histogram, RESOLUTION_NS, filled};
+use super::{CEILING_NS, DIGITS, Histogram, RESOLUTION_NS, hdr};
 use crate::measure::bytes::Bytes;
 
 /// What stands before the deflated bytes: a cookie and their length.
@@ -30,7 +30,7 @@ impl Histogram {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
-            .serialize(&filled(&self.recorded()), &mut bytes)
+            .serialize(&hdr(&self.recorded()), &mut bytes)
             .expect("writing to a vector does not fail");
         bytes
     }
@@ -57,7 +57,7 @@ impl Histogram {
 
 /// Decodes buckets. The format lets a few bytes ask for gigabytes, so it is unpacked only as far as ours can reach, and
 /// its sizes are looked at before they are believed.
-fn decode(bytes: &[u8]) -> Result<Buckets, HistogramError> {
+fn decode(bytes: &[u8]) -> Result<hdrhistogram::Histogram<u64>, HistogramError> {
     let (outer, packed) = (bytes.split_at_checked(OUTER)).ok_or(HistogramError::Contradiction)?;
     let length = u32::try_from(packed.len()).map(u32::to_be_bytes);
     if outer[..4] != COOKIE || length.is_ok_and(|length| outer[4..] != length) {
