@@ -296,6 +296,7 @@ impl Reader {
 }
 
 /// Returns a message that came in one piece. Text must be UTF-8 (section 8.1).
+#[inline]
 fn whole(opcode: Opcode, place: PayloadPlace, room: &Room) -> Result<FoundFrame, Broken> {
     let payload = room.at(&place);
     // Most text is ASCII, which is much faster to check.

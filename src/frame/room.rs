@@ -76,10 +76,15 @@ impl Room {
 
     /// Takes in the bytes that a connection kept at the end of its last turn, after the unread ones, as far as there is
     /// space.
+    #[inline]
     pub fn enter(&mut self, left: &mut Vec<u8>) {
-        if left.is_empty() {
-            return;
+        if !left.is_empty() {
+            self.take_in(left);
         }
+    }
+
+    #[inline(never)]
+    fn take_in(&mut self, left: &mut Vec<u8>) {
         let space = self.space();
         let part = left.len().min(space.len());
         space[..part].copy_from_slice(&left[..part]);

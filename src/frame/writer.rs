@@ -37,21 +37,21 @@ impl Writer {
     #[inline]
     pub fn add(&mut self, frame: Frame<'_>) {
         let key = self.keys.next_u32().to_ne_bytes();
-        let out = &mut self.bytes;
-        match frame {
-            Frame::Text(bytes) => put(out, true, Opcode::Text as u8, key, bytes),
-            Frame::Binary(bytes) => put(out, true, Opcode::Binary as u8, key, bytes),
-            Frame::Ping(bytes) => put(out, true, Opcode::Ping as u8, key, bytes),
-            Frame::Pong(bytes) => put(out, true, Opcode::Pong as u8, key, bytes),
+        let mut close = Vec::new();
+        let (opcode, payload) = match frame {
+            Frame::Text(bytes) => (Opcode::Text, bytes),
+            Frame::Binary(bytes) => (Opcode::Binary, bytes),
+            Frame::Ping(bytes) => (Opcode::Ping, bytes),
+            Frame::Pong(bytes) => (Opcode::Pong, bytes),
             Frame::Close { code, reason } => {
-                let mut payload = Vec::new();
                 if let Some(code) = code {
-                    payload.extend(code.to_be_bytes());
-                    payload.extend(reason.as_bytes());
+                    close.extend(code.to_be_bytes());
+                    close.extend(reason.as_bytes());
                 }
-                put(out, true, Opcode::Close as u8, key, &payload);
+                (Opcode::Close, &close[..])
             }
-        }
+        };
+        put(&mut self.bytes, true, opcode as u8, key, payload);
     }
 
     /// Adds a compressed message: text, or binary.
@@ -105,19 +105,20 @@ impl Writer {
 #[inline]
 pub fn put(out: &mut Vec<u8>, fin: bool, opcode: u8, key: [u8; 4], payload: &[u8]) {
     let first = if fin { FIN | opcode } else { opcode };
+    let [a, b, c, d] = key;
     out.reserve(14 + payload.len());
     match payload.len() {
-        short @ 0..126 => out.extend_from_slice(&[first, MASKED | short as u8]),
+        short @ 0..126 => out.extend_from_slice(&[first, MASKED | short as u8, a, b, c, d]),
         long @ 126..65_536 => {
             let [high, low] = (long as u16).to_be_bytes();
-            out.extend_from_slice(&[first, MASKED | 126, high, low]);
+            out.extend_from_slice(&[first, MASKED | 126, high, low, a, b, c, d]);
         }
         longer => {
             out.extend_from_slice(&[first, MASKED | 127]);
             out.extend_from_slice(&(longer as u64).to_be_bytes());
+            out.extend_from_slice(&key);
         }
     }
-    out.extend_from_slice(&key);
     let begins = out.len();
     out.extend_from_slice(payload);
     mask(&mut out[begins..], key);

@@ -86,6 +86,8 @@ impl StampFinder {
 pub struct Series([u8; SERIES_LEN]);
 
 const SERIES_LEN: usize = 22;
+/// The first two digits of a sequence number below 2^32.
+const ZERO: [u8; 2] = *b"00";
 
 impl Series {
     /// Makes the prefix; the arguments are those of a [`Stamp`].
@@ -100,11 +102,17 @@ impl Series {
     }
 
     /// Writes the 48 bytes of one stamp.
+    #[inline]
     pub fn stamp(&self, sequence: u64, intended: Timestamp) -> [u8; STAMP_LEN] {
         let intended = intended.as_nanos();
         let mut out = [0; STAMP_LEN];
         out[..SERIES_LEN].copy_from_slice(&self.0);
-        out[22..24].copy_from_slice(&hex((sequence >> 32) as u32)[6..]);
+        // Hardly any connection sends more than 2^32 messages.
+        let high = match sequence >> 32 {
+            0 => ZERO,
+            high => [hex(high as u32)[6], hex(high as u32)[7]],
+        };
+        out[22..24].copy_from_slice(&high);
         out[24..32].copy_from_slice(&hex(sequence as u32));
         out[32..40].copy_from_slice(&hex((intended >> 32) as u32));
         out[40..].copy_from_slice(&hex(intended as u32));
@@ -119,10 +127,21 @@ impl Series {
         if bytes[..SERIES_LEN] != self.0 {
             return None;
         }
-        let high = unhex([b'0', b'0', b'0', b'0', b'0', b'0', bytes[22], bytes[23]])?;
-        let wide = |at: usize| unhex(*bytes[at..].first_chunk()?);
-        let sequence = u64::from(high) << 32 | u64::from(wide(24)?);
-        let intended = u64::from(wide(32)?) << 32 | u64::from(wide(40)?);
+        let [.., a, b, c, d] = bytes.as_chunks::<8>().0 else {
+            return None;
+        };
+        let high = match [a[6], a[7]] {
+            ZERO => 0,
+            [a, b] => unhex([b'0', b'0', b'0', b'0', b'0', b'0', a, b])?,
+        };
+        let [low, first, second] = [b, c, d].map(|digits| nibbles(*digits));
+        // One question for all digits.
+        if low.1 | first.1 | second.1 != 0 {
+            return None;
+        }
+        let wide = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let intended = wide(packed(first.0), packed(second.0));
+        let sequence = wide(high, packed(low.0));
         Some((sequence, Timestamp::from_nanos(intended)))
     }
 }
@@ -181,16 +200,26 @@ fn ascii(nibbles: u64) -> u64 {
 /// Reads what [`hex`] wrote; `None` for anything else.
 #[inline]
 pub(super) fn unhex(digits: [u8; 8]) -> Option<u32> {
+    let (nibbles, wrong) = nibbles(digits);
+    (wrong == 0).then(|| packed(nibbles))
+}
+
+/// Returns the value of each digit, one in each byte. The second number is zero unless there is another byte among them.
+#[inline]
+fn nibbles(digits: [u8; 8]) -> (u64, u64) {
     let bytes = u64::from_be_bytes(digits);
     // Letters have the seventh bit set.
     let letters = bytes >> 6 & ONES;
     let nibbles = ((bytes & NIBBLES) + 9 * letters) & NIBBLES;
-    if ascii(nibbles) != bytes {
-        return None;
-    }
+    (nibbles, ascii(nibbles) ^ bytes)
+}
+
+/// Returns the number that these digits are of.
+#[inline]
+fn packed(nibbles: u64) -> u32 {
     let mut value = (nibbles | nibbles >> 4) & 0x00FF_00FF_00FF_00FF;
     value = (value | value >> 8) & 0x0000_FFFF_0000_FFFF;
-    Some((value | value >> 16) as u32)
+    (value | value >> 16) as u32
 }
 
 #[cfg(test)]

@@ -118,19 +118,14 @@ impl Template {
             out.clear();
             return self.put(&stamp, &values(), out);
         }
-        // Keeps the bytes that are there, because all are replaced.
-        out.resize(self.length, 0);
-        let stamp = self.stamp_at.map(|_| stamp());
-        let mut start = 0;
+        let stamp = if self.has_stamp { stamp() } else { [0; _] };
+        out.clear();
         for part in &self.parts {
-            let bytes = match (part, &stamp) {
-                (TemplatePart::Bytes(bytes), _) => bytes,
-                (TemplatePart::Stamp, Some(stamp)) => &stamp[..],
-                (TemplatePart::Stamp, None) => continue,
-                (TemplatePart::Variable(_) | TemplatePart::Base64(..), _) => continue,
-            };
-            out[start..start + bytes.len()].copy_from_slice(bytes);
-            start += bytes.len();
+            match part {
+                TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
+                TemplatePart::Stamp => out.extend_from_slice(&stamp),
+                TemplatePart::Variable(_) | TemplatePart::Base64(..) => {}
+            }
         }
     }
 
@@ -211,21 +206,22 @@ impl Template {
             self.put(stamp, &values(), &mut comparison);
             return comparison.is_same();
         }
-        if bytes.len() != self.length {
-            return false;
+        let mut rest = bytes;
+        for part in &self.parts {
+            let found = match part {
+                TemplatePart::Bytes(expected) => rest.strip_prefix(&**expected),
+                TemplatePart::Stamp => match rest.split_first_chunk() {
+                    Some((found, rest)) if found == stamp => Some(rest),
+                    _ => None,
+                },
+                TemplatePart::Variable(_) | TemplatePart::Base64(..) => Some(rest),
+            };
+            let Some(behind) = found else {
+                return false;
+            };
+            rest = behind;
         }
-        let mut start = 0;
-        self.parts.iter().all(|part| {
-            let found = &bytes[start..start + part.len()];
-            let is_named = start == at;
-            start += part.len();
-            match part {
-                TemplatePart::Bytes(expected) => found == &**expected,
-                // Does not compare the stamp with itself.
-                TemplatePart::Stamp => is_named || found == stamp,
-                TemplatePart::Variable(_) | TemplatePart::Base64(..) => true,
-            }
-        })
+        rest.is_empty()
     }
 }
 
