@@ -113,6 +113,7 @@ impl Shared {
     }
 
     /// A message is sent: returns its place among those that are published; `None` if it is not.
+    #[inline]
     pub(super) fn publish(
         &self,
         client: ClientPlan<'_>,
@@ -121,6 +122,18 @@ impl Shared {
         now: Timestamp,
     ) -> Option<Published> {
         let fanout = self.fanout.as_ref()?;
+        self.publish_by(fanout, client, due, listener, now)
+    }
+
+    #[inline(never)]
+    fn publish_by(
+        &self,
+        fanout: &Fanout,
+        client: ClientPlan<'_>,
+        due: &Due,
+        listener: Option<&mut Listener>,
+        now: Timestamp,
+    ) -> Option<Published> {
         let ClientPlan {
             cohort, connection, ..
         } = client;

@@ -237,12 +237,9 @@ impl Shared {
     }
 
     /// Records what the part of a client told.
+    #[inline(never)]
     pub(super) fn book(&self, cohort: usize) {
-        let mut facts = self.facts.borrow_mut();
-        if facts.is_empty() {
-            return;
-        }
-        for Fact { at, what } in facts.drain() {
+        for Fact { at, what } in self.facts.borrow_mut().drain() {
             match at {
                 Some(at) => self.record(cohort, at, |cells| what.book(cells)),
                 None => self.whole(cohort, |cells| what.book(cells)),

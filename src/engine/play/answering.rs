@@ -27,8 +27,8 @@ impl Play {
             return self.heard(client, bytes, now, facts);
         }
         // First tries the position where each exchange has the stamp of an echo.
-        for index in 0..self.exchanges.len() {
-            if let Some(found) = self.exchanges[index].find(bytes, now) {
+        for (index, exchange) in self.exchanges.iter().enumerate() {
+            if let Some(found) = exchange.find(bytes, now) {
                 return self.stamped(index, client, &found, bytes, now, facts);
             }
         }

@@ -124,6 +124,7 @@ impl Exchange {
     }
 
     /// Returns what to do now; nothing is due from `end` on.
+    #[inline]
     pub(super) fn next(&mut self, now: Timestamp, end: Timestamp) -> Next {
         let intended = self.pace.next();
         if self.left == 0 || intended >= end || intended > now {
@@ -156,6 +157,7 @@ impl Exchange {
     }
 
     /// Makes the stamp of the message that [`Self::next`] returned; `published` is its place, if it is published.
+    #[inline]
     pub(super) fn stamp(
         &mut self,
         sequence: u64,
@@ -170,6 +172,7 @@ impl Exchange {
     }
 
     /// Records that the message that [`Self::next`] returned was sent.
+    #[inline]
     pub(super) fn sent(&mut self, intended: Timestamp, now: Timestamp) {
         self.left -= 1;
         self.pace.advance();
@@ -182,29 +185,35 @@ impl Exchange {
     /// Returns the stamp of this exchange at the position where an echo has it.
     pub(super) fn find(&self, bytes: &[u8], now: Timestamp) -> Option<Found> {
         let at = self.stamp_at? as usize;
-        if bytes.get(at..)?.first_chunk() == Some(&self.last)
-            && let Some((sequence, intended)) = self.ledger.last()
-        {
-            return Some(Found {
-                at,
-                sequence,
-                intended,
-            });
-        }
-        self.read(bytes, at, now)
-    }
-
-    /// Returns the stamp of this exchange that begins at `at`.
-    pub(super) fn read(&self, bytes: &[u8], at: usize, now: Timestamp) -> Option<Found> {
-        let bytes = bytes.get(at..).filter(|_| self.has_stamp)?;
-        let published = self.topic_series.as_ref();
-        let published = published.and_then(|series| series.read(bytes, now));
-        let (sequence, intended) = published.or_else(|| self.series.read(bytes))?;
+        let bytes = bytes.get(at..)?;
+        let (sequence, intended) = match bytes.first_chunk() == Some(&self.last) {
+            true => self.ledger.last().or_else(|| self.decode(bytes, now)),
+            false => self.decode(bytes, now),
+        }?;
         Some(Found {
             at,
             sequence,
             intended,
         })
+    }
+
+    /// Returns the stamp of this exchange that begins at `at`.
+    pub(super) fn read(&self, bytes: &[u8], at: usize, now: Timestamp) -> Option<Found> {
+        let bytes = bytes.get(at..).filter(|_| self.has_stamp)?;
+        let (sequence, intended) = self.decode(bytes, now)?;
+        Some(Found {
+            at,
+            sequence,
+            intended,
+        })
+    }
+
+    /// Returns the sequence number and the intended time of a stamp of this exchange that these bytes begin with.
+    #[inline]
+    fn decode(&self, bytes: &[u8], now: Timestamp) -> Option<(u64, Timestamp)> {
+        let published = self.topic_series.as_ref();
+        let published = published.and_then(|series| series.read(bytes, now));
+        published.or_else(|| self.series.read(bytes))
     }
 
     /// Handles an answer that names its message.

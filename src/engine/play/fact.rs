@@ -107,9 +107,10 @@ impl Facts {
         self.facts.push(Fact { at: None, what });
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there is nothing, no move either.
+    #[inline]
     pub(in crate::engine) fn is_empty(&self) -> bool {
-        self.facts.is_empty()
+        self.facts.is_empty() && self.moves.is_empty()
     }
 
     /// Takes all of them.

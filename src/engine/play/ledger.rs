@@ -151,18 +151,14 @@ impl Ledger {
     }
 
     /// Handles an answer that names its message.
+    #[inline]
     pub(super) fn answer(&mut self, sequence: u64, now: Timestamp) -> Answer {
         let first = self.sequence - self.pending.len() as u64;
         if sequence >= self.sequence {
             return Answer::Unknown;
         }
         let Some(place) = sequence.checked_sub(first) else {
-            let known = self.timed_out.iter().position(|old| *old == sequence);
-            return match known.and_then(|place| self.timed_out.remove(place)) {
-                Some(_) => Answer::Late,
-                None if self.is_answered => Answer::Duplicate,
-                None => Answer::Unknown,
-            };
+            return self.answer_again(sequence);
         };
         let pending = &mut self.pending[place as usize];
         if pending.is_answered {
@@ -175,6 +171,17 @@ impl Ledger {
         };
         self.settle(now);
         answer
+    }
+
+    /// Handles an answer that names a message that is settled.
+    #[cold]
+    fn answer_again(&mut self, sequence: u64) -> Answer {
+        let known = self.timed_out.iter().position(|old| *old == sequence);
+        match known.and_then(|place| self.timed_out.remove(place)) {
+            Some(_) => Answer::Late,
+            None if self.is_answered => Answer::Duplicate,
+            None => Answer::Unknown,
+        }
     }
 
     /// Handles an answer that names no message. It is matched to the oldest unanswered message, or to a timed-out one

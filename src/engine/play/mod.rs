@@ -166,6 +166,7 @@ impl Play {
 
     /// Returns the next thing to do now; `None` if there is nothing. Nothing is due from `end` on. `turn` is the
     /// exchange that is asked first: begin with 0, and call again until there is nothing.
+    #[inline]
     pub(super) fn due(
         &mut self,
         client: ClientPlan<'_>,
@@ -289,6 +290,7 @@ impl Play {
     }
 
     /// Records that a message that was due has been sent.
+    #[inline]
     pub(super) fn sent(
         &mut self,
         client: ClientPlan<'_>,
@@ -299,6 +301,14 @@ impl Play {
         if let Some(exchange) = due.exchange {
             self.exchanges[exchange].sent(due.intended, now);
         }
+        if self.talk.is_some() {
+            self.said(client, due, now, facts);
+        }
+    }
+
+    /// The same, for what it says and hears beyond messages on a schedule.
+    #[inline(never)]
+    fn said(&mut self, client: ClientPlan<'_>, due: &Due, now: Timestamp, facts: &mut Facts) {
         let Some(talk) = &mut self.talk else {
             return;
         };

@@ -61,6 +61,7 @@ impl Pace {
     }
 
     /// Returns when the next message is due; `Timestamp::NEVER` while it waits for an answer.
+    #[inline]
     pub(super) fn next(&self) -> Timestamp {
         match self {
             Self::Open { pacer, .. } => pacer.next(),
@@ -93,6 +94,7 @@ impl Pace {
     }
 
     /// Records that the next message was sent or given up.
+    #[inline]
     pub(super) fn advance(&mut self) {
         match self {
             Self::Open { pacer, .. } => pacer.advance(),

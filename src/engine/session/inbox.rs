@@ -209,6 +209,7 @@ fn unexpected(client: ClientPlan<'_>, play: &Play, shared: &Shared, bytes: &[u8]
 }
 
 /// Records a message and what it answers, if anything. Borrows the shard once, because this happens for every message.
+#[inline]
 fn record_message(
     client: ClientPlan<'_>,
     shared: &Shared,

@@ -30,14 +30,18 @@ impl<T: Transport> Session<T> {
     }
 
     /// Records what the client's part told, and changes the topics that it is in.
+    #[inline]
     pub(in crate::engine) fn book(&mut self, shared: &Shared, now: Timestamp) {
-        {
-            let moves = &mut shared.facts.borrow_mut().moves;
-            if !moves.is_empty() {
-                let client = shared.plan.client(self.cohort, self.connection);
-                shared.moves(client, moves, self.listener.as_deref_mut(), now);
-            }
+        if !shared.facts.borrow().is_empty() {
+            self.book_all(shared, now);
         }
+    }
+
+    #[inline(never)]
+    fn book_all(&mut self, shared: &Shared, now: Timestamp) {
+        let client = shared.plan.client(self.cohort, self.connection);
+        let listener = self.listener.as_deref_mut();
+        shared.moves(client, &mut shared.facts.borrow_mut().moves, listener, now);
         shared.book(self.cohort);
     }
 
