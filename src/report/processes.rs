@@ -7,7 +7,8 @@ use crate::verdict::ClockOffset;
 
 /// Longer names and machines are cut, in characters.
 const NAME: usize = 12;
-const MACHINE: usize = 60;
+const MACHINE_NAME: usize = 60;
+const MACHINE: &str = "machine";
 
 /// How much a table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +39,8 @@ const WORDS: [Column; 5] = [
     (Only(Full), "doubts", |part| {
         visible(&part.doubts.join(", "))
     }),
-    (Only(Full), "machine", |part| {
-        cut(&visible(&part.machine), MACHINE)
+    (Only(Full), MACHINE, |part| {
+        cut(&visible(&part.machine), MACHINE_NAME)
     }),
 ];
 
@@ -72,10 +73,15 @@ const NUMBERS: [Column; 10] = [
 ];
 
 /// The table of all parts, and how many there was no room for among so many rows: first those are left out that ended as
-/// planned and that nothing is doubted about. A column that would be empty is left out, too.
+/// planned and that nothing is doubted about. A column that would be empty is left out, too, and the machine where all parts
+/// have the same: that is said of the run.
 pub(super) fn table(parts: &[PartRecord], detail: Detail, rows: usize) -> (Table, usize) {
     let (parts, more) = most(parts.iter().collect(), rows, |part| !part.fared_well());
+    let is_one_machine = parts.windows(2).all(|two| two[0].machine == two[1].machine);
     let is_shown = |column: &&Column| {
+        if column.1 == MACHINE && is_one_machine {
+            return false;
+        }
         let is_here = match column.0 {
             Everywhere => true,
             Only(one) => one == detail,
@@ -193,6 +199,12 @@ mod tests {
             error_ns: 40_000,
         });
         assert!(heads(&all, Full).ends_with("settled clock"));
+        assert!(!heads(&all, Full).contains("machine"));
+        let another = PartRecord {
+            machine: "another".to_owned(),
+            ..part(3)
+        };
+        assert!(heads(&[part(1), another], Full).contains("ended machine workers"));
         let rows = table(&all, Full, 9).0.rows;
         assert_eq!(rows[2].last().unwrap(), "-1.20 ms ± 40.0 µs");
     }

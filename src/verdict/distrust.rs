@@ -180,6 +180,14 @@ pub enum Distrust {
 }
 
 impl Distrust {
+    /// The number of the part that it concerns, if it is about one.
+    pub fn part(&self) -> Option<u32> {
+        match self {
+            Self::OfPart { part, .. } => Some(*part),
+            _ => None,
+        }
+    }
+
     /// The stable name, as in `run.json`.
     pub fn kind(&self) -> &'static str {
         match self {

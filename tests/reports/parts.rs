@@ -39,6 +39,7 @@ pub(crate) fn in_parts() -> Run {
     parts[1].longest_lag_ns = Some(340_000_000);
     parts[2].failed = 2;
     parts[2].clock = None;
+    parts[2].machine = "EPYC, linux x86_64, 6.1.0".to_owned();
     parts[3].outcome = "lost".to_owned();
     parts[3].lost_seconds = Some(7.5);
     parts[3].settled_seconds = None;

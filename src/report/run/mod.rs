@@ -4,6 +4,7 @@
 mod baseline;
 pub(super) mod copy;
 mod document;
+mod doubts;
 mod judged;
 mod labels;
 mod metrics;

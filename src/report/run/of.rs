@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::doubts;
 use super::{
     CohortRecord, DoubtNote, Judgement, Note, Options, PartRecord, Run, ScenarioRecord,
     ServerRecord, StageRecord, Tool,
@@ -137,7 +138,10 @@ impl Judgement {
             exit: verdict.exit,
             ends: cohort_ends(scenario, summary),
             activity: activities(scenario, summary),
-            distrust: distrust.map(|doubt| doubt_note(doubt, &verdict)).collect(),
+            distrust: doubts::told(distrust.map(|doubt| {
+                let note = doubt_note(doubt, &verdict);
+                (doubt.reason.part(), note)
+            })),
             warnings: verdict.warnings.iter().map(Note::from).collect(),
             gates: verdict.gates,
             contracts: verdict.contracts,

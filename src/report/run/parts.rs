@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::{GaugeStats, Summary, Value};
 use crate::metric::{Counter, Gauge, Timer};
-use crate::verdict::{ClockOffset, Distrust, PartFacts, Verdict};
+use crate::verdict::{ClockOffset, PartFacts, Verdict};
 
 /// One process of a run in parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,9 +56,7 @@ impl PartRecord {
         let lag = Timer::GeneratorLoopLag.name();
         let lags = Summary::merged(health.totals.iter().filter(|row| row.name == lag));
         let doubts = verdict.distrust.iter().map(|doubt| &doubt.reason);
-        let own = doubts.filter(
-            |reason| matches!(reason, Distrust::OfPart { part: of, .. } if *of == part.number),
-        );
+        let own = doubts.filter(|reason| reason.part() == Some(part.number));
         Self {
             part: part.number,
             name: part.name.clone(),

@@ -108,13 +108,23 @@ impl Servers {
         self.urls().any(|url| url.unix.is_some())
     }
 
-    /// Their addresses as reports and messages show them.
+    /// Their addresses as reports and messages show them; of many, the first.
     pub fn shown(&self) -> String {
+        const MOST: usize = 3;
+        let more = match self.0.len() {
+            all if all > MOST + 1 => all - MOST,
+            _ => 0,
+        };
         let shown = |Server { url, weight }: &Server| match weight {
             1 => url.shown.clone(),
             weight => format!("{} (weight {weight})", url.shown),
         };
-        self.0.iter().map(shown).collect::<Vec<_>>().join(", ")
+        let first = self.0.iter().take(self.0.len() - more).map(shown);
+        let first = first.collect::<Vec<_>>().join(", ");
+        match more {
+            0 => first,
+            more => format!("{first} and {more} more"),
+        }
     }
 }
 
