@@ -121,8 +121,12 @@ fn show(args: &Show) -> Result<Exit, CliError> {
             .iter()
             .map(|one| format!(" {one}"))
             .collect();
+        let processes = match setting.processes {
+            1 => String::new(),
+            many => format!(" in {many} processes"),
+        };
         text += &format!(
-            "{}{} against {}, {}\n",
+            "{}{} against {}, {}{processes}\n",
             visible(&setting.scenario),
             visible(&overrides),
             visible(&setting.target),

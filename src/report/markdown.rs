@@ -22,7 +22,7 @@ const MAX_ROWS: usize = 200;
 /// The most rows of the table of times.
 const MAX_TIMES: usize = 12;
 /// The most parts, those in trouble first.
-const MAX_PARTS: usize = 40;
+const MAX_PARTS: usize = 16;
 /// The longest text in a cell, in characters.
 const MAX_TEXT: usize = 200;
 /// The number of cells of a course over time.
