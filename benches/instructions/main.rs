@@ -2,6 +2,7 @@
 //! `scripts/instructions` counts them, and holds them to their limits.
 
 mod deflate;
+mod echo;
 mod frames;
 mod json;
 mod library;
@@ -133,6 +134,21 @@ const PATHS: &[HotPath] = &[
         name: "await",
         what: "two steps: one is sent and not answered, the next has waited for a text since then",
         run: steps::wait,
+    },
+    HotPath {
+        name: "echo",
+        what: "an echo on a connection with one in flight: read from a socket, recorded, the next one sent",
+        run: echo::one_in_flight,
+    },
+    HotPath {
+        name: "echo-16",
+        what: "16 echoes on a connection with 16 in flight, which come together",
+        run: echo::sixteen_in_flight,
+    },
+    HotPath {
+        name: "heard",
+        what: "a delivery to a connection that only listens, read from a socket and recorded",
+        run: echo::heard,
     },
     HotPath {
         name: "library-in",

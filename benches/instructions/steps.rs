@@ -107,12 +107,16 @@ fn steps(expect: &str) -> String {
     (0..STEPS).map(step).collect()
 }
 
-fn plan(text: &str) -> Plan {
+/// The plan of one client.
+pub(crate) fn plan(text: &str) -> Plan {
+    plan_of_all(&format!("load.connections = 1\n{text}"))
+}
+
+/// The plan of a scenario without its name and target.
+pub(crate) fn plan_of_all(text: &str) -> Plan {
     let source = Source {
         name: "steps".to_owned(),
-        text: format!(
-            "name = \"steps\"\ntarget.url = \"ws://127.0.0.1:1/\"\nload.connections = 1\n{text}"
-        ),
+        text: format!("name = \"steps\"\ntarget.url = \"ws://127.0.0.1:1/\"\n{text}"),
     };
     let outside = Outside {
         env: &|_| None,

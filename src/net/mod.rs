@@ -74,6 +74,7 @@ pub use tls::{Tls, TlsError, check_tls};
 pub(crate) use transport::{Act, Lost, PackedMessage, Transport};
 pub(crate) use way::{Linked, NotOpened, Opened, Way};
 pub(crate) use websocket::WebSocket;
+pub(crate) use wire::Wire;
 
 pub use crate::sys::TCP_VIEW;
 pub use wire::can_vanish;
