@@ -13,7 +13,7 @@ A contract computed from a server's own settings, as it runs with them:
   contract = { preset = \"websockets\", interval = \"20s\", timeout = \"20s\" }
 
 For each preset: the settings with their defaults, or an example; the window in which the server gives up a
-silent client, and where it begins; and where the server's own rule stands.
+silent client, and where it begins; what counts as a sign of life; and where the server's own rule stands.
 ";
 
 /// Lists the presets: what to write in the scenario, and the window that results.
@@ -23,6 +23,7 @@ pub(super) fn run() -> Result<Exit, CliError> {
         let (name, from) = (preset.name, preset.from.name());
         let _ = writeln!(text, "\n{name:<13}{}", preset.example);
         let _ = writeln!(text, "{:13}from {from}: {}", "", preset.formula);
+        let _ = writeln!(text, "{:13}sign of life: {}", "", preset.life.in_words());
         let _ = writeln!(text, "{:13}{}", "", preset.source);
     }
     term::print(text.as_bytes())?;

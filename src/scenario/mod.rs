@@ -27,7 +27,7 @@ pub use fault::{
 pub use gate::{BaselineGate, Gate, Gates, Op, Selector, Stat, Subject, subject_of};
 pub use overrides::{AccessOption, OptionValue, Overrides};
 pub use parse::parse;
-pub use preset::{PresetInWords, in_words as presets};
+pub use preset::{Life, PresetInWords, in_words as presets};
 pub(crate) use reading::nearest;
 pub use reading::{Outside, Problem, Problems, Source, schema};
 pub use root::Scenario;

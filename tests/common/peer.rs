@@ -33,7 +33,8 @@ const SYSTEM: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 /// | others | what the test says |
 pub struct Setup {
     command: String,
-    configuration: Option<String>,
+    /// The name of the configuration in its folder, and its text.
+    configuration: Option<(String, String)>,
     places: Vec<(String, String)>,
     folder: TempDir,
 }
@@ -56,8 +57,11 @@ impl Setup {
             .next()
             .and_then(|line| line.strip_prefix("# run: "));
         let command = first.unwrap_or_else(|| panic!("{file} does not begin with `# run: `"));
+        // Some tell by the end of the name what is in it.
+        let end = Path::new(file).extension().unwrap_or_default();
+        let name = Path::new("configuration").with_extension(end);
         Self {
-            configuration: Some(text.clone()),
+            configuration: Some((name.display().to_string(), text.clone())),
             ..Self::command(command)
         }
     }
@@ -91,7 +95,12 @@ impl Setup {
         for suffix in ["", "2", "3", "4"] {
             let names = ["listen", "host", "port"].map(|name| format!("@{name}{suffix}@"));
             let is_named = |text: &str| names.iter().any(|name| text.contains(name));
-            if !is_named(&self.command) && !self.configuration.as_deref().is_some_and(is_named) {
+            if !is_named(&self.command)
+                && !self
+                    .configuration
+                    .as_ref()
+                    .is_some_and(|(_, text)| is_named(text))
+            {
                 break;
             }
             let free = address::free();
@@ -115,9 +124,10 @@ impl Setup {
                 text.replace(name, value)
             })
         };
-        let file = folder.join("configuration");
-        if let Some(configuration) = &self.configuration {
-            fs::write(&file, filled(configuration)).unwrap();
+        let mut file = PathBuf::new();
+        if let Some((name, text)) = &self.configuration {
+            file = folder.join(name);
+            fs::write(&file, filled(text)).unwrap();
         }
         let command = filled(&self.command).replace("@file@", &file.display().to_string());
         let mut words = command.split_whitespace();

@@ -81,6 +81,8 @@ pub enum Target {
     Nchan,
     /// RabbitMQ, at the address of STOMP over WebSocket.
     RabbitMq,
+    /// The same, where its Cowboy ends who is silent for 3 s.
+    RabbitMqIdle,
     /// RabbitMQ, at the address of MQTT over WebSocket.
     RabbitMqMqtt,
 }
@@ -111,7 +113,12 @@ impl Target {
                 &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
             ),
             Self::Picows => python("picows_server.py", &ONE_AND_ONE),
-            Self::Nginx | Self::NginxSlow | Self::Nchan | Self::RabbitMq | Self::RabbitMqMqtt => {
+            Self::Nginx
+            | Self::NginxSlow
+            | Self::Nchan
+            | Self::RabbitMq
+            | Self::RabbitMqIdle
+            | Self::RabbitMqMqtt => {
                 unreachable!("says not where it listens, and is started by a configuration")
             }
         }
@@ -192,8 +199,9 @@ impl RealServer {
             Target::Nginx => return configured::nginx("2s"),
             Target::NginxSlow => return configured::nginx("60s"),
             Target::Nchan => return configured::nchan(),
-            Target::RabbitMq => return configured::rabbitmq(Protocol::Stomp),
-            Target::RabbitMqMqtt => return configured::rabbitmq(Protocol::Mqtt),
+            Target::RabbitMq => return configured::rabbitmq(Protocol::Stomp, 60_000),
+            Target::RabbitMqIdle => return configured::rabbitmq(Protocol::Stomp, 3000),
+            Target::RabbitMqMqtt => return configured::rabbitmq(Protocol::Mqtt, 60_000),
             _ => {}
         }
         let mut child = target

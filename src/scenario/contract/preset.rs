@@ -8,31 +8,40 @@ use strum::VariantArray as _;
 use super::promise::PromiseKind;
 use super::resolve::Written;
 use super::table::TCP_END_WITHIN;
-use crate::scenario::preset::{self, Expanded, PresetError, Setting};
+use crate::scenario::preset::{self, Expanded, PresetError, SERVER, Setting};
 use crate::scenario::reading::{At, Check, hints};
 
 impl Written<'_> {
     /// Expands the preset of this name.
     pub(super) fn preset(&self, check: &mut Check<'_>, name: &At<String>) -> Option<Expanded> {
         let mut settings = self.settings();
+        let mut server = self.server();
         let mut wrong = false;
         loop {
-            let error = match preset::expand(&name.value, &settings) {
+            let error = match preset::expand(&name.value, server, &settings) {
                 Ok(expanded) => return Some(expanded).filter(|_| !wrong),
                 Err(error) => error,
             };
             wrong = true;
             // Leaves out the unknown setting and expands again, to find the next mistake.
             let unknown = self.preset_error(check, name, error)?;
-            settings.remove(&unknown)?;
+            match unknown == SERVER {
+                true => server = None,
+                false => drop(settings.remove(&unknown)?),
+            }
         }
     }
 
     /// The interval of the server's pings, according to the preset.
     pub(super) fn ping_interval(&self) -> Option<Duration> {
         let preset = self.table.preset.as_ref()?;
-        let expanded = preset::expand(&preset.value, &self.settings()).ok()?;
+        let expanded = preset::expand(&preset.value, self.server(), &self.settings()).ok()?;
         expanded.ping_interval
+    }
+
+    /// The server that the contract names.
+    fn server(&self) -> Option<&str> {
+        Some(self.table.server.as_ref()?.value.as_str())
     }
 
     /// The settings that the contract gives to the preset.
@@ -49,7 +58,11 @@ impl Written<'_> {
         error: PresetError,
     ) -> Option<String> {
         let others = &self.table.settings;
-        let place = |setting: &str| others.get(setting).map_or(&name.place, |at| &at.place);
+        let server = self.table.server.as_ref();
+        let place = |setting: &str| match server {
+            Some(server) if setting == SERVER => &server.place,
+            _ => others.get(setting).map_or(&name.place, |at| &at.place),
+        };
         match error {
             PresetError::UnknownPreset { nearest } => {
                 let what = format_args!("is no preset: `{}`", name.value);
@@ -58,6 +71,16 @@ impl Written<'_> {
                     None => format!("use {}", hints::one_of(preset::names())),
                 };
                 check.problem(&self.key("preset"), &name.place, what, hint);
+            }
+            PresetError::UnknownServer { known } => {
+                let given = self.server().unwrap_or_default();
+                let what = format_args!("is no server of `{}`: `{given}`", name.value);
+                let hint = match hints::nearest(given, known.iter().copied()) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("use {}", hints::one_of(known)),
+                };
+                check.problem(&self.key(SERVER), place(SERVER), what, hint);
+                return Some(SERVER.to_owned());
             }
             PresetError::UnknownSetting {
                 name: setting,

@@ -13,7 +13,7 @@ use strum::VariantArray as _;
 use super::Origin;
 use super::promise::PromiseKind;
 use super::value::{End, Form, Promised};
-use crate::scenario::preset::Setting;
+use crate::scenario::preset::{self, Setting};
 use crate::scenario::reading::{
     At, Fraction, Key, OneOrMany, ShortTime, Switched, Text as _, Time, Whole, Window, keys,
 };
@@ -30,6 +30,8 @@ pub(in crate::scenario) struct ContractTable {
     pub(super) from: Key<Origin>,
     pub(super) promises: BTreeMap<PromiseKind, At<Value>>,
     pub(super) tcp_end_within: Key<ShortTime>,
+    /// Which of the servers that share the name of the preset.
+    pub(super) server: Key<String>,
     /// The settings of the preset.
     pub(super) settings: BTreeMap<String, At<Setting>>,
 }
@@ -130,6 +132,7 @@ impl<'de> Visitor<'de> for TableVisitor {
                 ("preset", _) => table.preset = Some(map.next_value()?),
                 ("from", _) => table.from = Some(map.next_value()?),
                 (TCP_END_WITHIN, _) => table.tcp_end_within = Some(map.next_value()?),
+                (preset::SERVER, _) => table.server = Some(map.next_value()?),
                 (_, Ok(kind)) => {
                     let value = kind.rule().form.read(&mut map)?;
                     table.promises.insert(kind, value);
@@ -229,6 +232,7 @@ impl JsonSchema for Setting {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let time = generator.subschema_for::<Time>();
-        json_schema!({ "anyOf": [time, { "type": "integer", "minimum": 0 }] })
+        let servers = preset::servers();
+        json_schema!({ "anyOf": [time, { "type": "integer", "minimum": 0 }, { "enum": servers }] })
     }
 }

@@ -3,60 +3,71 @@
 
 use std::time::Duration;
 
-use super::pings::not_above;
-use super::table::{Default, Known, Preset, at, between, needed, seconds};
+use super::table::{Default, Known, Life, Preset, Refused, Values, at, between, needed, seconds};
 use crate::scenario::preset::Setting;
-use crate::scenario::{End, Origin};
+use crate::scenario::{Between, End, Origin};
 
 /// The time after its Close frame at which `ws` ends TCP if the client does not answer.
 const WS_CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The latest time of the first ping of NATS, which it uses to measure the round-trip time.
-const NATS_FIRST_PING: Duration = Duration::from_millis(2400);
+/// The same for the servers below python-socketio: `websockets`, wsproto in uvicorn, and aiohttp.
+const PYTHON_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest time until the first ping of NATS, with which it measures the round-trip time.
+const NATS_FIRST_PING: Duration = Duration::from_secs(2);
+
+const ENGINEIO: Preset = Preset {
+    name: "engineio",
+    settings: &[seconds("interval", 25), seconds("timeout", 20)],
+    from: Origin::Open,
+    formula: "`interval` + `timeout`",
+    window: |set| at(set.time("interval") + set.time("timeout")),
+    life: Life::Answer,
+    ends_with: &[End::CloseFrame],
+    ..Preset::PLAIN
+};
+
+const SOCKETIO: Preset = Preset {
+    name: "socketio",
+    settings: &[
+        seconds("interval", 25),
+        seconds("timeout", 20),
+        seconds("connect_timeout", 45),
+    ],
+    formula: "`interval` + `timeout`; a client that joins no namespace: `connect_timeout`, if that is shorter",
+    window: silent_or_unconnected,
+    ..ENGINEIO
+};
 
 pub(super) const ALL: &[Preset] = &[
     Preset {
-        name: "engineio",
-        settings: &[seconds("interval", 25), seconds("timeout", 20)],
-        from: Origin::Open,
-        formula: "`interval` + `timeout`",
-        window: |set| at(set.time("interval") + set.time("timeout")),
-        ends_with: &[End::CloseFrame],
+        server: "node",
         codes: &[1005],
         tcp_end: Some(WS_CLOSE_TIMEOUT),
         source: "socketio/socket.io packages/engine.io/lib/socket.ts, `schedulePing`",
+        ..ENGINEIO
     },
     Preset {
-        name: "socketio",
-        settings: &[
-            seconds("interval", 25),
-            seconds("timeout", 20),
-            seconds("connect_timeout", 45),
-        ],
-        from: Origin::Open,
-        formula: "`interval` + `timeout`; a client that joins no namespace: `connect_timeout`, if that is shorter",
-        window: |set| {
-            let silent = set.time("interval") + set.time("timeout");
-            between(silent.min(set.time("connect_timeout")), silent)
-        },
-        ends_with: &[End::CloseFrame],
+        server: "python",
+        codes: &[1000],
+        tcp_end: Some(PYTHON_CLOSE_TIMEOUT),
+        source: "miguelgrinberg/python-engineio src/engineio/async_socket.py, `check_ping_timeout`",
+        ..ENGINEIO
+    },
+    Preset {
+        server: "node",
         codes: &[1005],
         tcp_end: Some(WS_CLOSE_TIMEOUT),
         source: "socketio/socket.io packages/engine.io/lib/socket.ts, packages/socket.io/lib/client.ts",
+        ..SOCKETIO
     },
     Preset {
-        name: "signalr",
-        settings: &[seconds("timeout", 30)],
-        from: Origin::LastByte,
-        formula: "`timeout`, seen at the next tick of 1 s",
-        window: |set| {
-            let timeout = set.time("timeout");
-            between(timeout, timeout + Duration::from_secs(1))
-        },
-        ends_with: &[],
-        codes: &[],
-        tcp_end: None,
-        source: "dotnet/aspnetcore src/SignalR/server/Core/src/HubConnectionContext.cs, `CheckClientTimeout`",
+        name: "socketio",
+        server: "python",
+        codes: &[1000],
+        tcp_end: Some(PYTHON_CLOSE_TIMEOUT),
+        source: "miguelgrinberg/python-socketio; python-engineio src/engineio/async_socket.py",
+        ..ENGINEIO
     },
     Preset {
         name: "nats",
@@ -67,44 +78,54 @@ pub(super) const ALL: &[Preset] = &[
                 default: Default::Is(Setting::Count(2)),
             },
         ],
-        from: Origin::LastByte,
-        formula: "`pings` × `interval` to (`pings` + 2) × `interval` + 2.4 s: a ping is put off by what came in its interval",
+        from: Origin::Open,
+        formula: "`interval`, 2 s at most, to 1.2 times that, for the first ping; and `pings` × `interval`",
         window: |set| {
             let (interval, pings) = (set.time("interval"), set.count("pings"));
-            between(interval * pings, interval * (pings + 2) + NATS_FIRST_PING)
+            let first = interval.min(NATS_FIRST_PING);
+            let rest = interval * pings;
+            between(first + rest, first * 12 / 10 + rest)
         },
+        life: Life::Answer,
         ends_with: &[End::CloseFrame],
         codes: &[1001],
-        tcp_end: None,
-        source: "nats-io/nats-server server/client.go, `processPingTimer`",
+        source: "nats-io/nats-server server/client.go, `setFirstPingTimer` and `processPingTimer`",
+        ..Preset::PLAIN
     },
     Preset {
         name: "mqtt",
+        server: "mosquitto",
         settings: &[needed("keep_alive", "keep_alive = \"60s\"")],
-        from: Origin::LastByte,
-        formula: "1.5 × `keep_alive`, seen within 2 s",
+        formula: "1.5 × `keep_alive` to 7 s more: it looks every 6 s, in whole seconds",
         window: |set| {
             let limit = set.time("keep_alive") * 3 / 2;
-            between(limit, limit + Duration::from_secs(2))
+            between(limit, limit + Duration::from_secs(7))
         },
-        ends_with: &[],
-        codes: &[],
-        tcp_end: None,
+        life: Life::Answer,
+        ends_with: &[End::Fin],
         source: "MQTT 5.0 section 3.1.2.10; eclipse-mosquitto/mosquitto src/keepalive.c",
+        ..Preset::PLAIN
     },
     Preset {
-        name: "centrifugo",
-        settings: &[seconds("interval", 25), seconds("timeout", 10)],
-        from: Origin::Open,
-        formula: "`interval` / 2 + `timeout` to `interval` + `timeout`: the first ping comes at a random time",
+        name: "mqtt",
+        server: "rabbitmq",
+        settings: &[needed("keep_alive", "keep_alive = \"60s\"")],
+        formula: "2 × `keep_alive` to 3 × `keep_alive`: it looks each `keep_alive`, and ends who was silent at two looks",
         window: |set| {
-            not_above("timeout", "interval", set)?;
-            let (interval, timeout) = (set.time("interval"), set.time("timeout"));
-            between(interval / 2 + timeout, interval + timeout)
+            let look = set.time("keep_alive");
+            between(look * 2, look * 3)
         },
+        life: Life::Byte,
         ends_with: &[End::CloseFrame],
-        codes: &[3012],
-        tcp_end: None,
-        source: "centrifugal/centrifuge client.go, `addPingUpdate` and `checkPong`",
+        codes: &[1000],
+        tcp_end: Some(Duration::ZERO),
+        source: "rabbitmq/rabbitmq-server deps/rabbit_common/src/rabbit_heartbeat.erl, rabbit_web_mqtt_handler.erl",
+        ..Preset::PLAIN
     },
 ];
+
+/// The window of Socket.IO in Node, where only those have a time limit that join no namespace.
+fn silent_or_unconnected(set: &Values) -> Result<Between, Refused> {
+    let silent = set.time("interval") + set.time("timeout");
+    between(silent.min(set.time("connect_timeout")), silent)
+}

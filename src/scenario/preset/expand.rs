@@ -1,6 +1,6 @@
 //! Expands the name of a preset and the given settings into promises. Each kind of mistake has its own error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,6 +8,9 @@ use super::table::{self, Default, EARLY, LATE, MAX_COUNT, Preset, Values};
 use crate::scenario::reading::hints::nearest;
 use crate::scenario::{Between, Origin, Promise, PromiseKind};
 use crate::units::format_duration;
+
+/// The key that chooses between servers of one name.
+pub(in crate::scenario) const SERVER: &str = "server";
 
 /// The value of one of a server's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,11 @@ pub(in crate::scenario) enum PresetError {
         /// The name that was probably meant.
         nearest: Option<&'static str>,
     },
+    /// The preset has no server of this name.
+    UnknownServer {
+        /// The servers that it has. Never empty.
+        known: Vec<&'static str>,
+    },
     /// The server has no setting of this name.
     UnknownSetting {
         /// The name as it was written.
@@ -71,29 +79,59 @@ pub(in crate::scenario) enum PresetError {
     },
 }
 
-/// The names of all presets.
+/// The names of all presets, each once.
 pub(in crate::scenario) fn names() -> impl Iterator<Item = &'static str> {
-    table::all().map(|preset| preset.name)
+    let mut names: Vec<_> = table::all().map(|preset| preset.name).collect();
+    names.dedup();
+    names.into_iter()
+}
+
+/// The values of `server` that any preset knows.
+pub(in crate::scenario) fn servers() -> BTreeSet<&'static str> {
+    let servers = table::all().map(|preset| preset.server);
+    servers.filter(|server| !server.is_empty()).collect()
 }
 
 /// The promises that follow from a server's settings; a setting that is not given has the server's own default.
+/// `server` chooses between those that share a name; without it, it is the first.
 ///
 /// # Errors
 ///
-/// An unknown preset; a setting that the server does not have; a value that it does not accept; a missing setting that
+/// An unknown preset or server; a setting that the server does not have; a value that it does not accept; a missing setting that
 /// has no default.
 pub(in crate::scenario) fn expand(
     name: &str,
+    server: Option<&str>,
     settings: &BTreeMap<String, Setting>,
 ) -> Result<Expanded, PresetError> {
-    let found = table::all().find(|preset| preset.name == name);
-    let preset = found.ok_or_else(|| PresetError::UnknownPreset {
+    let named: Vec<_> = table::all().filter(|preset| preset.name == name).collect();
+    let first = named.first().ok_or_else(|| PresetError::UnknownPreset {
         nearest: nearest(name, names()),
     })?;
+    let preset = match server {
+        None => first,
+        Some(_) if first.server.is_empty() => {
+            return Err(PresetError::UnknownSetting {
+                name: SERVER.to_owned(),
+                known: first.settings.iter().map(|known| known.name).collect(),
+            });
+        }
+        Some(server) => {
+            let found = named.iter().find(|preset| preset.server == server);
+            found.ok_or_else(|| PresetError::UnknownServer {
+                known: named.iter().map(|preset| preset.server).collect(),
+            })?
+        }
+    };
     let values = preset.complete(settings)?;
-    let shown: Vec<_> = values.iter().map(|(n, v)| format!("{n} {v}")).collect();
+    let server = Some(preset.server).filter(|server| !server.is_empty());
+    let server = server.map(|server| format!("{SERVER} {server}"));
+    let shown = values.iter().map(|(n, v)| format!("{n} {v}"));
+    let shown: Vec<_> = server.into_iter().chain(shown).collect();
     let ping_interval = values.iter().find_map(|(name, value)| match value {
-        Setting::Time(time) if table::PING_INTERVALS.contains(name) => Some(*time),
+        Setting::Time(time) if table::PING_INTERVALS.contains(name) => {
+            Some(*time + preset.late_ping)
+        }
         _ => None,
     });
     let window = (preset.window)(&Values::new(values.into_iter().collect()));
@@ -167,6 +205,7 @@ fn checked(
     default: Option<Setting>,
 ) -> Result<Setting, PresetError> {
     let why = match (given, default) {
+        (Setting::Time(Duration::ZERO), Some(Setting::Time(Duration::ZERO))) => return Ok(given),
         (Setting::Time(Duration::ZERO) | Setting::Count(0), _) => "is not above zero".to_owned(),
         (Setting::Time(_), Some(Setting::Count(_))) => "must be a number such as 2".to_owned(),
         (Setting::Count(_), Some(Setting::Time(_)) | None) => {

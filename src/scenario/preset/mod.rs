@@ -10,6 +10,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use table::{PresetInWords, in_words};
+pub use table::{Life, PresetInWords, in_words};
 
-pub(super) use expand::{Expanded, PresetError, Setting, expand, names};
+pub(super) use expand::{Expanded, PresetError, SERVER, Setting, expand, names, servers};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::table::{Default, Known, Preset, Values, at, between, needed, seconds};
-use crate::scenario::{End, Origin};
+use super::table::{Default, Known, Life, Preset, Refused, Values, at, between, needed, seconds};
+use crate::scenario::{Between, End, Origin};
 
 /// The longest time that one timer for all clients takes to walk through them. It sends the ping and the end to each
 /// client in turn, so both are late by the time spent on the clients before, and this delay differs from tick to tick.
@@ -24,9 +24,8 @@ pub(super) const ALL: &[Preset] = &[
             between(interval.saturating_sub(WALK), interval)
         },
         ends_with: &[End::Fin, End::Rst],
-        codes: &[],
-        tcp_end: None,
         source: "websockets/ws README.md, \"How to detect and close broken connections?\"",
+        ..Preset::PLAIN
     },
     Preset {
         name: "websockets",
@@ -39,11 +38,25 @@ pub(super) const ALL: &[Preset] = &[
         // The server ends its half of TCP together with the Close frame.
         tcp_end: Some(Duration::ZERO),
         source: "python-websockets/websockets src/websockets/asyncio/connection.py, `keepalive`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "uvicorn",
+        settings: &[seconds("interval", 20), seconds("timeout", 20)],
+        from: Origin::Ping,
+        formula: "`timeout`, whatever `--ws` is",
+        window: |set| at(set.time("timeout")),
+        ends_with: &[End::CloseFrame],
+        codes: &[1011],
+        tcp_end: Some(Duration::ZERO),
+        source: "Kludex/uvicorn uvicorn/protocols/websockets; `--ws-ping-interval` and `--ws-ping-timeout`",
+        ..Preset::PLAIN
     },
     Preset {
         name: "aiohttp",
         settings: &[needed("heartbeat", "heartbeat = \"30s\"")],
         from: Origin::Ping,
+        life: Life::Byte,
         formula: "`heartbeat` / 2; above 5 s, up to the next whole second",
         window: |set| {
             let wait = set.time("heartbeat") / 2;
@@ -51,9 +64,8 @@ pub(super) const ALL: &[Preset] = &[
             between(wait, wait + Duration::from_secs(u64::from(rounds)))
         },
         ends_with: &[End::Fin, End::Rst],
-        codes: &[],
-        tcp_end: None,
         source: "aio-libs/aiohttp aiohttp/web_ws.py, helpers.py `calculate_timeout_when`",
+        ..Preset::PLAIN
     },
     Preset {
         name: "tornado",
@@ -71,6 +83,33 @@ pub(super) const ALL: &[Preset] = &[
         codes: &[1000],
         tcp_end: Some(Duration::from_secs(5)),
         source: "tornadoweb/tornado tornado/websocket.py, `periodic_ping` and `close`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "autobahn",
+        settings: &[
+            needed("interval", "interval = \"30s\""),
+            needed("timeout", "timeout = \"10s\""),
+        ],
+        from: Origin::Ping,
+        formula: "`timeout` down to 1 s less: at a whole second of its clock",
+        window: |set| Ok(in_the_second_before(set.time("timeout"))),
+        life: Life::Message,
+        ends_with: &[End::Fin, End::Rst],
+        source: "crossbario/autobahn-python autobahn/websocket/protocol.py, `autoPingTimeout`; txaio `make_batched_timer`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "daphne",
+        settings: &[seconds("interval", 20), seconds("timeout", 30)],
+        from: Origin::Ping,
+        formula: "`timeout` down to 1 s less: at a whole second of its clock; it looks every 2 s who is to be pinged",
+        window: |set| Ok(in_the_second_before(set.time("timeout"))),
+        life: Life::Message,
+        late_ping: Duration::from_secs(2),
+        ends_with: &[End::Rst],
+        source: "django/daphne daphne/server.py and ws_protocol.py, `ping_interval`; Autobahn's `autoPingTimeout`",
+        ..Preset::PLAIN
     },
     Preset {
         name: "gorilla",
@@ -86,9 +125,8 @@ pub(super) const ALL: &[Preset] = &[
         },
         // The reader closes TCP while the writer sends an empty Close, so the client may see either first.
         ends_with: &[End::CloseFrame, End::Fin, End::Rst],
-        codes: &[],
-        tcp_end: None,
         source: "gorilla/websocket examples/chat/client.go, `pingPeriod` and `pongWait`",
+        ..Preset::PLAIN
     },
     Preset {
         name: "graphql-ws",
@@ -97,18 +135,35 @@ pub(super) const ALL: &[Preset] = &[
         formula: "`keep_alive`",
         window: |set| at(set.time("keep_alive")),
         ends_with: &[End::Fin, End::Rst],
-        codes: &[],
-        tcp_end: None,
         source: "enisdenjo/graphql-ws src/use/ws.ts, `pongWait`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "pong_timeout",
+        settings: &[
+            needed("interval", "interval = \"30s\""),
+            needed("timeout", "timeout = \"10s\""),
+        ],
+        from: Origin::Ping,
+        formula: "`timeout`: for every other server that pings each `interval`, and waits so long for the pong",
+        window: |set| at(set.time("timeout")),
+        source: "RFC 6455 section 5.5.2",
+        ..Preset::PLAIN
     },
 ];
+
+/// The window of timers that fire at whole seconds of a clock, at or before their time.
+fn in_the_second_before(hi: Duration) -> Between {
+    let lo = hi.saturating_sub(Duration::from_secs(1));
+    Between { lo, hi }
+}
 
 /// Refuses settings where `shorter` is longer than `longer`, as the server refuses or shortens that time.
 pub(super) fn not_above(
     shorter: &'static str,
     longer: &'static str,
     set: &Values,
-) -> Result<(), super::table::Refused> {
+) -> Result<(), Refused> {
     if set.time(shorter) > set.time(longer) {
         return Err((shorter, format!("is longer than `{longer}`")));
     }

@@ -24,10 +24,13 @@ pub(super) fn all() -> impl Iterator<Item = &'static Preset> {
     [pings::ALL, idle::ALL, dialects::ALL].into_iter().flatten()
 }
 
-/// What a server promises about a client that is silent, or does not answer its pings.
+/// What a server promises about a client that is silent, or does not answer its pings. One name can stand for several
+/// servers of the same protocol, which stand one behind the other; the first is the default.
 pub(super) struct Preset {
     /// The name in scenarios.
     pub(super) name: &'static str,
+    /// The value of `server`, where several share the name; empty where there is one.
+    pub(super) server: &'static str,
     /// The settings, in the order in which they are shown.
     pub(super) settings: &'static [Known],
     /// The event from which the window counts.
@@ -36,6 +39,10 @@ pub(super) struct Preset {
     pub(super) formula: &'static str,
     /// The window according to the server's own rules, without [`EARLY`] and [`LATE`].
     pub(super) window: fn(&Values) -> Result<Between, Refused>,
+    /// What puts the decision off.
+    pub(super) life: Life,
+    /// How much later than its interval the server's first ping can come.
+    pub(super) late_ping: Duration,
     /// How the server ends the connection. Empty if not promised.
     pub(super) ends_with: &'static [End],
     /// The codes of its Close frame. Empty if it sends none, or none is promised.
@@ -45,6 +52,63 @@ pub(super) struct Preset {
     pub(super) tcp_end: Option<Duration>,
     /// The source of the rule: project and file, or a page of its documentation.
     pub(super) source: &'static str,
+}
+
+impl Preset {
+    /// What most presets have in common; the other fields are to be given.
+    pub(super) const PLAIN: Self = Self {
+        name: "",
+        server: "",
+        settings: &[],
+        from: Origin::LastByte,
+        formula: "",
+        window: |_| unreachable!("every preset has its own"),
+        life: Life::Pong,
+        late_ping: Duration::ZERO,
+        ends_with: &[],
+        codes: &[],
+        tcp_end: None,
+        source: "",
+    };
+}
+
+/// What a server takes for a sign of life of a client, and what puts off its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// The pong to its ping.
+    Pong,
+    /// The pong to its ping, or a whole message.
+    Message,
+    /// Any byte that the client sends.
+    Byte,
+    /// Any byte that either side sends.
+    EitherSide,
+    /// An answer in its own protocol; no frame below that.
+    Answer,
+}
+
+impl Life {
+    /// As it stands in the documentation.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Pong => "pong",
+            Self::Message => "pong or message",
+            Self::Byte => "any byte of the client",
+            Self::EitherSide => "any byte of either side",
+            Self::Answer => "an answer in its protocol",
+        }
+    }
+
+    /// Whether it is enough that a client sends nothing but `ping`, `text` or `byte`, as the fault `only` does; `None`
+    /// where that depends on what the text says.
+    pub fn takes(self, frame: &str) -> Option<bool> {
+        match self {
+            Self::Pong => Some(false),
+            Self::Message => Some(frame == "text"),
+            Self::Byte | Self::EitherSide => Some(true),
+            Self::Answer => (frame == "ping").then_some(false),
+        }
+    }
 }
 
 /// A setting of a server.
@@ -124,12 +188,16 @@ pub(super) fn between(lo: Duration, hi: Duration) -> Result<Between, Refused> {
 pub struct PresetInWords {
     /// The name in scenarios.
     pub name: &'static str,
+    /// The value of `server`, where several share the name; empty where there is one.
+    pub server: &'static str,
     /// What to write: every setting with its default, or with an example where it is required.
     pub example: String,
     /// The event from which its window counts.
     pub from: Origin,
     /// The window as a formula of the settings.
     pub formula: &'static str,
+    /// What puts the decision off.
+    pub life: Life,
     /// The source of the rule: project and file, or a page of its documentation.
     pub source: &'static str,
 }
@@ -138,6 +206,7 @@ pub struct PresetInWords {
 pub fn in_words() -> impl Iterator<Item = PresetInWords> {
     all().map(|preset| {
         let settings = preset.settings.iter().map(|known| match known.default {
+            Default::Is(Setting::Time(Duration::ZERO)) => format!("{} = (none)", known.name),
             Default::Is(Setting::Time(time)) => {
                 format!("{} = \"{}\"", known.name, format_duration(time))
             }
@@ -145,11 +214,19 @@ pub fn in_words() -> impl Iterator<Item = PresetInWords> {
             Default::SameAs(other) => format!("{} = (as `{other}`)", known.name),
             Default::None(example) => format!("{example} (must be given)"),
         });
+        let server = Some(preset.server).filter(|server| !server.is_empty());
+        let server = server.map(|server| format!("server = \"{server}\""));
         PresetInWords {
             name: preset.name,
-            example: settings.collect::<Vec<_>>().join(", "),
+            server: preset.server,
+            example: server
+                .into_iter()
+                .chain(settings)
+                .collect::<Vec<_>>()
+                .join(", "),
             from: preset.from,
             formula: preset.formula,
+            life: preset.life,
             source: preset.source,
         }
     })

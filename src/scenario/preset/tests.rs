@@ -20,6 +20,16 @@ fn settings(text: &str) -> BTreeMap<String, Setting> {
     pairs.collect()
 }
 
+/// Expands a preset by a text such as `server python, interval 20s`.
+fn expanded(name: &str, text: &str) -> Result<Expanded, PresetError> {
+    let server = text.strip_prefix("server ");
+    let (server, rest) = match server.map(|text| text.split_once(", ").unwrap_or((text, ""))) {
+        Some((server, rest)) => (Some(server), rest),
+        None => (None, text),
+    };
+    expand(name, server, &settings(rest))
+}
+
 fn window(expanded: &Expanded) -> Between {
     let first = &expanded.promises[0];
     match first.value {
@@ -51,19 +61,54 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
     // The deadline is at 60 s, and the ping is sent at 54 s.
     ("gorilla", "", Origin::Ping, 6.0, 6.0),
     ("graphql-ws", "", Origin::Ping, 12.0, 12.0),
+    ("uvicorn", "", Origin::Ping, 20.0, 20.0),
+    // Pinged at a whole second of its clock, and ended at one.
+    (
+        "autobahn",
+        "interval 1s, timeout 2500ms",
+        Origin::Ping,
+        1.5,
+        2.5,
+    ),
+    ("daphne", "", Origin::Ping, 29.0, 30.0),
+    (
+        "pong_timeout",
+        "interval 30s, timeout 10s",
+        Origin::Ping,
+        10.0,
+        10.0,
+    ),
     ("cowboy", "", Origin::LastByte, 60.0, 66.0),
     ("cowboy", "idle_timeout 10s", Origin::LastByte, 10.0, 11.0),
-    ("phoenix", "timeout 30s", Origin::LastByte, 30.0, 33.0),
-    ("uwebsockets", "", Origin::LastByte, 112.0, 120.0),
+    ("tomcat", "idle_timeout 2s", Origin::LastByte, 2.0, 12.0),
+    ("uwebsockets", "", Origin::LastByte, 116.0, 120.0),
+    // Seen: 8.2 to 11.8 s.
     (
         "uwebsockets",
         "idle_timeout 10s",
         Origin::LastByte,
-        4.0,
+        8.0,
         12.0,
     ),
-    ("jetty", "", Origin::LastByte, 30.0, 30.0),
     ("nginx", "read_timeout 3s", Origin::LastByte, 3.0, 3.0),
+    ("haproxy", "tunnel 3s", Origin::LastByte, 3.0, 3.0),
+    ("httpd", "timeout 3s", Origin::LastByte, 3.0, 3.0),
+    (
+        "httpd",
+        "timeout 3s, proxy_timeout 2s",
+        Origin::LastByte,
+        3.0,
+        3.0,
+    ),
+    ("httpd", "proxy_timeout 90s", Origin::LastByte, 90.0, 90.0),
+    ("nghttpx", "", Origin::LastByte, 60.0, 60.0),
+    ("varnish", "", Origin::LastByte, 60.0, 60.0),
+    ("envoy", "", Origin::LastByte, 301.0, 301.0),
+    // Seen: 3.0 s.
+    ("envoy", "idle_timeout 2s", Origin::LastByte, 3.0, 3.0),
+    ("lighttpd", "", Origin::LastByte, 60.0, 62.0),
+    ("idle", "timeout 3s", Origin::LastByte, 3.0, 3.0),
+    ("idle", "timeout 3s, tick 1s", Origin::LastByte, 3.0, 4.0),
     // The server sends an empty Close at 2.004 s.
     (
         "engineio",
@@ -73,25 +118,42 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
         2.0,
     ),
     ("engineio", "", Origin::Open, 45.0, 45.0),
+    ("engineio", "server python", Origin::Open, 45.0, 45.0),
     ("socketio", "", Origin::Open, 45.0, 45.0),
     ("socketio", "interval 50s", Origin::Open, 45.0, 70.0),
-    ("signalr", "", Origin::LastByte, 30.0, 31.0),
-    ("nats", "", Origin::LastByte, 240.0, 482.4),
     (
-        "nats",
-        "interval 10s, pings 1",
-        Origin::LastByte,
-        10.0,
-        32.4,
+        "socketio",
+        "server python, interval 50s",
+        Origin::Open,
+        70.0,
+        70.0,
     ),
-    ("mqtt", "keep_alive 60s", Origin::LastByte, 90.0, 92.0),
-    ("centrifugo", "", Origin::Open, 22.5, 35.0),
+    ("nats", "", Origin::Open, 242.0, 242.4),
+    // Seen: 8.04 to 8.40 s.
+    ("nats", "interval 3s, pings 2", Origin::Open, 8.0, 8.4),
+    ("nats", "interval 1s, pings 1", Origin::Open, 2.0, 2.2),
+    ("mqtt", "keep_alive 60s", Origin::LastByte, 90.0, 97.0),
+    (
+        "mqtt",
+        "server mosquitto, keep_alive 2s",
+        Origin::LastByte,
+        3.0,
+        10.0,
+    ),
+    // Seen: 4.0 to 6.0 s, 9.0 s from a CONNECT with 3 s, and 21.0 s from one with 7 s.
+    (
+        "mqtt",
+        "server rabbitmq, keep_alive 2s",
+        Origin::LastByte,
+        4.0,
+        6.0,
+    ),
 ];
 
 #[test]
 fn windows_are_those_of_the_servers() {
     for &(name, text, from, lo, hi) in WINDOWS {
-        let expanded = expand(name, &settings(text)).unwrap();
+        let expanded = expanded(name, text).unwrap();
         assert_eq!(expanded.from, from, "{name} {text}");
         let (lo, hi) = (Duration::from_secs_f64(lo), Duration::from_secs_f64(hi));
         let expected = Between {
@@ -106,7 +168,7 @@ fn windows_are_those_of_the_servers() {
 
 #[test]
 fn the_end_is_promised_as_it_was_seen() {
-    let promises = |name, text| expand(name, &settings(text)).unwrap().promises;
+    let promises = |name, text| expanded(name, text).unwrap().promises;
     let within = |seconds| {
         PromiseKind::TcpEndBetween.of(Between {
             lo: Duration::ZERO,
@@ -126,7 +188,10 @@ fn the_end_is_promised_as_it_was_seen() {
     assert_eq!(promises("websockets", "")[1..], with_end(1011, 0));
     assert_eq!(promises("tornado", "interval 2s")[1..], with_end(1000, 5));
     assert_eq!(promises("engineio", "")[1..], with_end(1005, 30));
-    assert_eq!(promises("centrifugo", "")[1..], close(3012));
+    let python = with_end(1000, 10);
+    assert_eq!(promises("engineio", "server python")[1..], python);
+    assert_eq!(promises("socketio", "server python")[1..], python);
+    assert_eq!(promises("nats", "")[1..], close(1001));
     assert_eq!(
         promises("nginx", "")[1..],
         [PromiseKind::EndsWith.of(vec![End::Fin])]
@@ -135,7 +200,7 @@ fn the_end_is_promised_as_it_was_seen() {
 
 #[test]
 fn a_contract_shows_every_setting_it_came_from() {
-    let shown = |name, text| expand(name, &settings(text)).unwrap().shown;
+    let shown = |name, text| expanded(name, text).unwrap().shown;
     assert_eq!(
         shown("websockets", "timeout 5s"),
         "websockets (interval 20s, timeout 5s)"
@@ -145,6 +210,14 @@ fn a_contract_shows_every_setting_it_came_from() {
         "tornado (interval 30s, timeout 30s)"
     );
     assert_eq!(shown("nats", ""), "nats (interval 2m, pings 2)");
+    assert_eq!(
+        shown("mqtt", "server rabbitmq, keep_alive 5s"),
+        "mqtt (server rabbitmq, keep_alive 5s)"
+    );
+    assert_eq!(
+        shown("engineio", ""),
+        "engineio (server node, interval 25s, timeout 20s)"
+    );
 }
 
 /// Checks a contract of this preset, with all settings at their defaults, in a run of this many seconds.
@@ -157,6 +230,9 @@ fn check(preset: &Preset, seconds: u64) -> Result<(), String> {
             Default::Is(_) | Default::SameAs(_) => None,
         });
     let mut contract = vec![format!("preset = \"{}\"", preset.name)];
+    if !preset.server.is_empty() {
+        contract.push(format!("server = \"{}\"", preset.server));
+    }
     contract.extend(needed.map(str::to_owned));
     let text = format!(
         "name = \"x\"\ntarget.url = \"ws://127.0.0.1/\"\nload.duration = \"{seconds}s\"\n\
@@ -174,7 +250,10 @@ fn a_run_is_long_enough_for_the_presets_own_window() {
         let first_ping = match preset.name {
             "ws" => 30,
             "websockets" => 20,
-            "aiohttp" | "tornado" => 30,
+            "aiohttp" | "tornado" | "autobahn" | "pong_timeout" => 30,
+            "uvicorn" => 20,
+            // It looks every two seconds.
+            "daphne" => 22,
             "gorilla" => 54,
             "graphql-ws" => 12,
             name => {
@@ -189,7 +268,7 @@ fn a_run_is_long_enough_for_the_presets_own_window() {
         let needed = parse_duration(hint.split_once('"').unwrap().0).unwrap();
         let mut settings = BTreeMap::new();
         let expanded = loop {
-            match expand(preset.name, &settings) {
+            match expand(preset.name, server(preset), &settings) {
                 Ok(expanded) => break expanded,
                 Err(PresetError::Missing { name, example }) => {
                     let value = example.split('"').nth(1).unwrap();
@@ -205,9 +284,13 @@ fn a_run_is_long_enough_for_the_presets_own_window() {
     }
 }
 
+fn server(preset: &Preset) -> Option<&'static str> {
+    Some(preset.server).filter(|server| !server.is_empty())
+}
+
 #[test]
 fn mistakes_are_told_apart() {
-    let refused = |name, text| expand(name, &settings(text)).unwrap_err();
+    let refused = |name, text| expanded(name, text).unwrap_err();
     let invalid = |name, why: &str| PresetError::Invalid {
         name,
         why: why.to_owned(),
@@ -233,10 +316,15 @@ fn mistakes_are_told_apart() {
         refused("tornado", "interval 5s, timeout 6s"),
         invalid("timeout", longer)
     );
-    assert_eq!(
-        refused("centrifugo", "timeout 26s"),
-        invalid("timeout", longer)
-    );
+    let no_server = PresetError::UnknownServer {
+        known: vec!["node", "python"],
+    };
+    assert_eq!(refused("engineio", "server deno"), no_server);
+    let unknown = PresetError::UnknownSetting {
+        name: "server".to_owned(),
+        known: vec!["interval"],
+    };
+    assert_eq!(refused("ws", "server node"), unknown);
     let shorter = "is not longer than `interval`";
     assert_eq!(
         refused("gorilla", "timeout 54s"),
@@ -275,7 +363,7 @@ fn the_longest_settings_do_not_overflow() {
             };
             (known.name.to_owned(), value)
         });
-        match expand(preset.name, &given.collect()) {
+        match expand(preset.name, server(preset), &given.collect()) {
             Ok(expanded) => assert!(u64::try_from(window(&expanded).hi.as_nanos()).is_ok()),
             // The server refuses a deadline that is not longer than the time between two pings.
             Err(error) => assert!(matches!(
@@ -307,6 +395,7 @@ fn the_page_shows_every_preset_as_it_is() {
 /// The row of this preset in `docs/heartbeats.md`.
 fn row(preset: &Preset) -> String {
     let settings = preset.settings.iter().map(|known| match known.default {
+        Default::Is(Setting::Time(Duration::ZERO)) => format!("`{}` none", known.name),
         Default::Is(value) => format!("`{}` {value}", known.name),
         Default::SameAs(other) => format!("`{}` as `{other}`", known.name),
         Default::None(_) => format!("`{}` (must be given)", known.name),
@@ -336,12 +425,18 @@ fn row(preset: &Preset) -> String {
         Some(Duration::ZERO) => "at once".to_owned(),
         Some(latest) => format_duration(latest),
     };
+    let server = server(preset).map(|server| format!("`server` {server}"));
     format!(
-        "| `{}` | {} | `{}` | {} | {} | {tcp_end} | {} |",
+        "| `{}` | {} | `{}` | {} | {} | {} | {tcp_end} | {} |",
         preset.name,
-        settings.collect::<Vec<_>>().join(", "),
+        server
+            .into_iter()
+            .chain(settings)
+            .collect::<Vec<_>>()
+            .join(", "),
         preset.from.name(),
         preset.formula,
+        preset.life.in_words(),
         or_dash(ways.collect::<Vec<_>>().join(" or ")),
         preset.source,
     )

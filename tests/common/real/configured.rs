@@ -59,8 +59,9 @@ pub(super) enum Protocol {
     Mqtt,
 }
 
-/// RabbitMQ with STOMP and MQTT over WebSocket, as a node of its own: with its own name, data and name service.
-pub(super) fn rabbitmq(protocol: Protocol) -> RealServer {
+/// RabbitMQ with STOMP and MQTT over WebSocket, as a node of its own: with its own name, data and name service. Below STOMP,
+/// a client that is silent for so many milliseconds is ended.
+pub(super) fn rabbitmq(protocol: Protocol, idle_ms: u32) -> RealServer {
     started(|[stomp, mqtt, metrics, nodes, names]| {
         let program = Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
         assert_set_up(program);
@@ -68,10 +69,11 @@ pub(super) fn rabbitmq(protocol: Protocol) -> RealServer {
         let file = |name| folder.path().join(name);
         let port = |address: SocketAddr| address.port().to_string();
         let places = [stomp, mqtt, metrics].map(port);
-        let places: Vec<_> = ["@stomp@", "@mqtt@", "@metrics@"]
+        let mut places: Vec<_> = ["@stomp@", "@mqtt@", "@metrics@"]
             .into_iter()
             .zip(places)
             .collect();
+        places.push(("@idle@", idle_ms.to_string()));
         fs::write(
             file("rabbitmq.conf"),
             filled("rabbitmq/rabbitmq.conf", &places),

