@@ -46,10 +46,54 @@ pub(super) async fn accept(socket: TcpStream, rooms: Option<&Rooms>, counter: &C
         hold_little(&socket);
         return until_upgrade(socket, rooms, counter).await;
     }
+    if let Ok(Some(refusal)) = timeout(TIMEOUT, refusal(&socket)).await {
+        let _ = timeout(TIMEOUT, answer(socket, refusal)).await;
+        return Entry::Failed;
+    }
     let upgrade = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
     match timeout(TIMEOUT, upgrade).await {
         Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
         _ => Entry::Failed,
+    }
+}
+
+/// The longest request that is judged before the library reads it, in bytes.
+const MAX_JUDGED: usize = 4 << 10;
+const NO_UPGRADE: &str =
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+const OTHER_VERSION: &str = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
+    Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
+
+/// The answer to a request that is no upgrade, or one to another version (RFC 6455 sections 4.2.1 and 4.2.2), which the
+/// library would end without a word. Judges only a request that has come whole, as clients send it. Reads nothing.
+async fn refusal(socket: &TcpStream) -> Option<&'static str> {
+    let mut came = [0; MAX_JUDGED];
+    let length = socket.peek(&mut came).await.ok()?;
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut request = httparse::Request::new(&mut headers);
+    if !request
+        .parse(&came[..length])
+        .is_ok_and(|parsed| parsed.is_complete())
+    {
+        return None;
+    }
+    let value = |name: &str| {
+        let mut headers = request.headers.iter();
+        headers
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    };
+    if request.method != Some("GET") || value("Sec-WebSocket-Key").is_none() {
+        return Some(NO_UPGRADE);
+    }
+    value("Sec-WebSocket-Version")
+        .is_some_and(|version| version != b"13")
+        .then_some(OTHER_VERSION)
+}
+
+async fn answer(mut socket: TcpStream, answer: &str) {
+    if socket.write_all(answer.as_bytes()).await.is_ok() {
+        end(socket).await;
     }
 }
 
