@@ -14,7 +14,7 @@ pub use self::access::{AccessOption, OptionValue};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// `--url`: replaces `target.url`. Removes keys that only the built-in server has (`push`, `heartbeat`), or, if it
-    /// is "embedded", keys that only another server has (`command`, `pid`).
+    /// is "embedded", keys that only another server has (`command`, `pid`); and, if it is one without TLS, those of TLS.
     pub url: Option<String>,
     /// Whether `url` was an argument of its own, and not the value of `--url`.
     pub url_is_argument: bool,

@@ -1,7 +1,7 @@
 //! The options that change the address and the process of `[target]`.
 
 use super::option;
-use crate::scenario::reading::{At, Problems, Whole};
+use crate::scenario::reading::{At, Items as _, Problems, Whole};
 use crate::scenario::root::File;
 use crate::scenario::section::UrlGiven;
 
@@ -9,6 +9,16 @@ pub(super) fn url(file: &mut File, option: &'static str, url: &str) {
     let target = &mut file.target.get_or_insert_default().value;
     target.url = Some(At::option(option, UrlGiven::of(url.to_owned())));
     target.unix = None;
+    let is_plain = !["wss:", "https:"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    let others = (file.cohort.items().iter()).any(|cohort| cohort.value.target.is_some());
+    if is_plain && !others {
+        // They were for the address that is replaced: one file serves a server with TLS and without.
+        target.ca = None;
+        target.insecure = None;
+        target.tls = None;
+    }
     if url == "embedded" {
         target.command = None;
         target.pid = None;

@@ -108,6 +108,23 @@ fn an_address_takes_what_only_the_built_in_server_has_away() {
 }
 
 #[test]
+fn an_address_without_tls_takes_its_keys_away() {
+    let text = "name = \"one\"\n[target]\nurl = \"wss://h/\"\ninsecure = true\ntls.versions = [\"1.2\"]\n\
+        [load]\nconnections = 1\n";
+    for (url, trust) in [("ws://h/", Trust::System), ("wss://other/", Trust::Anyone)] {
+        let overrides = Overrides {
+            url: Some(url.into()),
+            ..Overrides::default()
+        };
+        assert_eq!(
+            run(text, &overrides).unwrap().target.access.tls.trust,
+            trust,
+            "{url}"
+        );
+    }
+}
+
+#[test]
 fn what_lets_a_client_in_takes_the_place_of_what_is_there() {
     let own = "url = \"wss://127.0.0.1/\", headers = { authorization = \"a\", X = \"y\" }, insecure = true";
     let text = TWO.replace("url = \"embedded\", push = \"1s\"", own);
