@@ -14,25 +14,34 @@ use super::error::CliError;
 use super::files;
 use super::input;
 use super::term;
-use crate::probe::{self, Asked, Findings, Probe, Progress};
+use crate::probe::{self, Asked, Conformance, Findings, Judged, Probe, Progress};
 use crate::scenario::{
     self, Outside, Overrides, Scenario, Secrets, Source, Target, TargetUrl, WsUrl,
 };
 use crate::verdict::Exit;
 
-/// Examine how a server treats a client, and write a scenario for it.
+/// Examine how a server treats a client, and write a scenario for it; or hold it to the rules of RFC 6455.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Address of the server: ws://… or wss://…
     url: String,
-    /// How long to watch quiet connections; a longer time finds longer timeouts
+    /// How long it may take, most of it to watch quiet connections; a longer time finds longer timeouts
     #[arg(long = "for", value_name = "TIME", default_value = "15s", value_parser = parse_watch)]
     watch: Duration,
+    /// Text that each client says first, for servers that wait for it
+    #[arg(long, value_name = "TEXT")]
+    first: Option<String>,
     #[command(flatten)]
     access: Access,
     /// File to write the scenario to, instead of printing it; never overwritten
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "conformance")]
     out: Option<PathBuf>,
+    /// Hold the server to the rules of RFC 6455 instead; the exit code is 3 if it breaks one that it must keep
+    #[arg(long)]
+    conformance: bool,
+    /// Exit with 0, whatever rules are broken
+    #[arg(long, requires = "conformance")]
+    report_only: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,6 +56,14 @@ struct Report<'a> {
     scenario: &'a str,
 }
 
+/// The output of `--conformance --json`.
+#[derive(Serialize)]
+struct RulesReport<'a> {
+    url: &'a str,
+    rules: &'a [Judged],
+    connections: u32,
+}
+
 /// Probes the server, prints each finding at once, and ends with a scenario.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     if let Some(path) = &args.out {
@@ -58,21 +75,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let Scenario {
         target, secrets, ..
     } = scenario;
-    let probed = args.probe(&asked, target, &secrets);
+    let probed = match args.conformance {
+        true => args.conform(target, &secrets),
+        false => args.probe(&asked, target, &secrets),
+    };
     probed.map_err(|error| error.masked(&secrets))
 }
 
 impl Args {
     fn probe(&self, asked: &Asked, target: Target, secrets: &Secrets) -> Result<Exit, CliError> {
-        let TargetUrl::Servers(servers) = &target.url else {
-            return Err(CliError::NothingToProbe);
-        };
-        let url = servers.first().clone();
-        let probe = Probe::new(&url, target, self.watch)
-            .map_err(|error| CliError::Prepare(error.into()))?;
+        let url = address(&target)?;
         if !self.json {
             term::print(probe::plan(&url.shown, self.watch).as_bytes())?;
         }
+        let probe = Probe::new(&url, target, self.watch, self.first.clone())
+            .map_err(|error| CliError::Prepare(error.into()))?;
         let findings = self.find_out(probe, &url, secrets)?;
         let text = secrets
             .mask(&probe::scenario(asked, &findings))
@@ -110,22 +127,44 @@ impl Args {
         Ok(Asked {
             url: self.url.clone(),
             options: self.access.options()?,
+            first: self.first.clone(),
+        })
+    }
+
+    /// Holds the server to the rules, and tells each of them.
+    fn conform(&self, target: Target, secrets: &Secrets) -> Result<Exit, CliError> {
+        let url = address(&target)?;
+        if !self.json {
+            term::print(probe::rules_plan(&url.shown, self.watch).as_bytes())?;
+        }
+        let test = Conformance::new(&url, target, self.watch, self.first.clone())
+            .map_err(|error| CliError::Prepare(error.into()))?;
+        let (runtime, bar) = (runtime()?, spinner());
+        let outcomes = runtime.block_on(test.run(&mut |step| bar.set_message(step.to_owned())));
+        runtime.shutdown_background();
+        bar.finish_and_clear();
+        let outcomes =
+            outcomes.map_err(|failed| CliError::NoConnection(probe::failure(&url, &failed)))?;
+        let text = match self.json {
+            true => term::json(&RulesReport {
+                url: &url.shown,
+                rules: &outcomes.rules,
+                connections: outcomes.connections,
+            })?,
+            false => {
+                let rules = outcomes.rules.iter().map(probe::rule_words);
+                rules.collect::<String>() + &probe::rules_summary(&outcomes)
+            }
+        };
+        term::print(secrets.mask(&text).as_bytes())?;
+        Ok(match outcomes.breaks_a_must() && !self.report_only {
+            true => Exit::Failed,
+            false => Exit::Passed,
         })
     }
 
     fn find_out(&self, probe: Probe, url: &WsUrl, secrets: &Secrets) -> Result<Findings, CliError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| CliError::System {
-                doing: "start a runtime",
-                source,
-            })?;
-        let bar = match term::takes_colour(&std::io::stderr()) {
-            true => ProgressBar::new_spinner(),
-            false => ProgressBar::hidden(),
-        };
-        bar.enable_steady_tick(Duration::from_millis(100));
+        let (runtime, bar) = (runtime()?, spinner());
         let mut written = Ok(());
         let found = runtime.block_on(probe.run(&mut |step| match step {
             Progress::Doing(what) => bar.set_message(what.to_owned()),
@@ -140,6 +179,34 @@ impl Args {
         bar.finish_and_clear();
         written?;
         found.map_err(|failed| CliError::NoConnection(probe::failure(url, &failed)))
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::System {
+            doing: "start a runtime",
+            source,
+        })
+}
+
+/// Shows that something is done, where somebody looks.
+fn spinner() -> ProgressBar {
+    let bar = match term::takes_colour(&std::io::stderr()) {
+        true => ProgressBar::new_spinner(),
+        false => ProgressBar::hidden(),
+    };
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// The address of the server.
+fn address(target: &Target) -> Result<WsUrl, CliError> {
+    match &target.url {
+        TargetUrl::Servers(servers) => Ok(servers.first().clone()),
+        TargetUrl::Embedded => Err(CliError::NothingToProbe),
     }
 }
 

@@ -71,6 +71,17 @@ pub(crate) struct RawFailure {
 }
 
 impl RawFailure {
+    /// Whoever dials has no more time.
+    pub(crate) fn cut() -> Self {
+        Self {
+            cause: Cause::ConnectTimeout,
+            detail: "the time of the probe was over".to_owned(),
+            answer: Vec::new(),
+            retry_after: None,
+            max_streams: None,
+        }
+    }
+
     fn new(failed: NotOpened, max_streams: Option<u32>) -> Self {
         let NotOpened { failure, answer } = failed;
         let seconds = failure.retry_after.map(|seconds| seconds.get().into());
@@ -186,6 +197,38 @@ impl RawDialer {
         Ok(connection)
     }
 
+    /// Says these bytes to the server on a connection of their own, over HTTP/1.1, and returns what it answers: the head of an
+    /// answer of HTTP with what came with it, or what came until the connection ended or `limit` was over; at most 16 KiB.
+    ///
+    /// # Errors
+    /// The cause, where no connection opens.
+    pub(crate) async fn ask(&self, said: &[u8], limit: Duration) -> Result<Vec<u8>, RawFailure> {
+        let (clock, mut progress) = (Monotonic::start(), Progress::default());
+        let linked = (self.way).link(Dial::default(), &clock, &mut progress);
+        let linked = match tokio::time::timeout(self.timeout, linked).await {
+            Ok(linked) => linked,
+            Err(_) => Err(progress.timed_out()),
+        };
+        let mut link = linked
+            .map_err(|failure| RawFailure::new(NotOpened::from(failure), None))?
+            .link;
+        let mut answer = Vec::new();
+        let asked = async {
+            let _ = link.write_all(said).await;
+            let _ = link.flush().await;
+            while answer.len() < LONGEST_ANSWER && !has_head(&answer) {
+                // An error is an end like any other: what came before it is the answer.
+                if !matches!(link.read_buf(&mut answer).await, Ok(1..)) {
+                    break;
+                }
+            }
+        };
+        // What has come when the time is over is the answer.
+        let _ = tokio::time::timeout(limit, asked).await;
+        answer.truncate(LONGEST_ANSWER);
+        Ok(answer)
+    }
+
     async fn opened(
         &self,
         request: &Request,
@@ -237,6 +280,14 @@ impl RawDialer {
             max_streams: None,
         })
     }
+}
+
+/// The longest answer to bytes of the probe, in bytes.
+const LONGEST_ANSWER: usize = 16 << 10;
+
+/// Whether the head of an answer is complete.
+fn has_head(answer: &[u8]) -> bool {
+    answer.windows(4).any(|end| end == b"\r\n\r\n")
 }
 
 /// Runs something that may wait for what is served meanwhile.

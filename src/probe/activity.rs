@@ -6,7 +6,8 @@ use super::findings::{Doing, Quiet, Trial};
 use super::frame::{Frame, Opcode};
 use super::quiet::UnaskedTraffic;
 use super::talk::{Event, Talk};
-use crate::units::{Nanos, Timestamp};
+use super::unasked::OWN;
+use crate::units::Timestamp;
 
 /// One trial, and what the server sent without being asked during it.
 pub(super) struct Tried {
@@ -19,15 +20,16 @@ pub(super) fn gap(watch: Duration) -> Duration {
     (watch / 10).clamp(Duration::from_millis(50), Duration::from_secs(5))
 }
 
-/// Plays one kind of activity until the server ends the connection, but not longer than `watch`.
-pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tried {
-    let end = Timestamp::ORIGIN + watch.into();
-    let gap = gap(watch);
+/// Plays one kind of activity until the server ends the connection, or the probe is over.
+pub(super) async fn try_out(mut talk: Talk, doing: Doing) -> Tried {
+    let end = talk.over();
+    let watch = end.saturating_since(Timestamp::ORIGIN);
+    let gap = gap(Duration::from_nanos(watch.0));
     let mut due = frame(doing, 0).map(|_| Timestamp::ORIGIN + gap.into());
     let mut heard = UnaskedTraffic::default();
     let mut trial = Trial {
         doing,
-        watched_ns: Nanos::from(watch).0,
+        watched_ns: watch.0,
         sent: 0,
         pings: 0,
         unanswered_ns: None,
@@ -76,6 +78,6 @@ fn frame(doing: Doing, number: u32) -> Option<Frame> {
         Doing::AnswerPings | Doing::Nothing => None,
         Doing::UnsolicitedPongs => Some(Frame::new(Opcode::Pong, "wsbench")),
         Doing::Pings => Some(Frame::new(Opcode::Ping, "wsbench")),
-        Doing::Texts => Some(Frame::new(Opcode::Text, format!("wsbench probe {number}"))),
+        Doing::Texts => Some(Frame::new(Opcode::Text, format!("{OWN} alive {number}"))),
     }
 }

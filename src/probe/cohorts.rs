@@ -3,25 +3,24 @@
 use std::time::Duration;
 
 use super::endings::manner;
-use super::findings::{Ending, Findings, How, Limit, Since};
+use super::findings::{Findings, How, Limit, Since};
 use super::scenario::CLIENTS;
+use crate::frame::may_be_sent;
 use crate::units::{format_duration, human_ns};
 
 /// The least distance from the measured time to each end of its window.
 const MARGIN: Duration = Duration::from_millis(250);
 
 /// The name of the only cohort for a server that ends every client after the same time.
-pub(super) const ENDED: &str = "ended";
+const ENDED: &str = "ended";
 
 /// A cohort of clients that the server ends.
 pub(super) struct DraftCohort {
-    name: &'static str,
+    pub(super) name: &'static str,
     fault: bool,
-    since: Since,
     /// The window in which the end is expected.
     pub(super) between: (Duration, Duration),
-    after_ns: u64,
-    ending: Ending,
+    limit: Limit,
 }
 
 /// The cohorts that the server ended during the probe.
@@ -53,23 +52,22 @@ impl DraftCohort {
         Some(Self {
             name,
             fault: limit.since == Since::Ping,
-            since: limit.since,
-            between: window(limit.after_ns),
-            after_ns: limit.after_ns,
-            ending: limit.ending.clone(),
+            between: may_end(limit),
+            limit: limit.clone(),
         })
     }
 
     /// The cohort as a table of a scenario.
     pub(super) fn text(&self) -> String {
-        let since = match self.since {
+        let Limit { since, ending, .. } = &self.limit;
+        let since = match since {
             Since::Open => "open",
             Since::Ping => "ping",
         };
         let mut text = format!(
-            "# Seen after {}: {}.\n[[cohort]]\nname = \"{}\"\nconnections = {CLIENTS}\nmessage = []\nheartbeat = \"off\"\n",
-            human_ns(self.after_ns),
-            manner(&self.ending),
+            "# {}: {}.\n[[cohort]]\nname = \"{}\"\nconnections = {CLIENTS}\nmessage = []\nheartbeat = \"off\"\n",
+            seen(&self.limit),
+            manner(ending),
             self.name,
         );
         if self.fault {
@@ -80,16 +78,21 @@ impl DraftCohort {
             "[cohort.contract]\nfrom = \"{since}\"\nclosed_between = {}\n",
             between(lo, hi)
         );
-        match &self.ending.how {
+        match &ending.how {
             How::Close { code, .. } => {
                 let code = code.unwrap_or(1005);
-                text += &format!("code = {code}\nends_with = \"close_frame\"\n");
+                // Nothing can be promised of a code that must not be sent.
+                match code == 1005 || may_be_sent(code) {
+                    true => text += &format!("code = {code}\n"),
+                    false => text += &format!("# It sent {code}, which RFC 6455 forbids.\n"),
+                }
+                text += "ends_with = \"close_frame\"\n";
             }
             How::Fin => text += "ends_with = \"fin\"\n",
             How::Rst => text += "ends_with = \"rst\"\n",
             How::Broken(_) | How::Stuck => {}
         }
-        if let Some(tcp) = self.ending.tcp {
+        if let Some(tcp) = ending.tcp {
             let seconds = (2.0 * tcp.after_ns as f64 / 1e9).ceil().max(1.0);
             text += &format!("tcp_end_within = \"{seconds}s\"\n");
         }
@@ -97,13 +100,54 @@ impl DraftCohort {
     }
 }
 
-/// A window around one measured time: at least a fifth of it each way, in round numbers.
-pub(super) fn window(ns: u64) -> (Duration, Duration) {
+/// How often the limit was seen, and how long it was.
+fn seen(limit: &Limit) -> String {
+    let [first, least, most] = [limit.after_ns, limit.least_ns, limit.most_ns].map(human_ns);
+    let range = match least == most {
+        true => least,
+        false => format!("{least} to {most}"),
+    };
+    match (limit.seen, limit.is_exact()) {
+        (1, _) => format!(
+            "Seen once, after {first}; the window allows for a timer that serves all clients"
+        ),
+        (times, true) => format!("Seen {times} times, after {range}"),
+        (times, false) => {
+            format!("Seen {times} times, after {range}, as by a timer that serves all clients")
+        }
+    }
+}
+
+/// When a client may be ended by the rule that shows in this limit.
+///
+/// A rule of each client's own ends all of them after the same time. A timer that serves all looks at every tick P whether
+/// a client has been silent for T, and so ends it after T to T + P. With P at most T, T is more than half of the longest
+/// time that was seen, and T + P at most twice the shortest.
+fn may_end(limit: &Limit) -> (Duration, Duration) {
+    if limit.is_exact() {
+        return window(limit.least_ns, limit.most_ns);
+    }
+    let (least, most) = (limit.least_ns, limit.most_ns);
+    let (lo, hi) = match most > least.saturating_mul(2) {
+        // A tick that is longer than the limit.
+        true => (0, most.saturating_mul(2)),
+        false => (most / 2, least.saturating_mul(2)),
+    };
+    around(Duration::from_nanos(lo), Duration::from_nanos(hi), MARGIN)
+}
+
+/// A window around measured times: a fifth more each way, and at least a quarter of a second, in round numbers.
+pub(super) fn window(least_ns: u64, most_ns: u64) -> (Duration, Duration) {
+    let [least, most] = [least_ns, most_ns].map(Duration::from_nanos);
+    let (lo, _) = around(least, least, MARGIN.max(least / 5));
+    let (_, hi) = around(most, most, MARGIN.max(most / 5));
+    (lo, hi)
+}
+
+fn around(least: Duration, most: Duration, margin: Duration) -> (Duration, Duration) {
     const STEP: u64 = 50;
-    let seen = Duration::from_nanos(ns);
-    let margin = MARGIN.max(seen / 5);
-    let lo = millis(seen.saturating_sub(margin)) / STEP * STEP;
-    let hi = millis(seen + margin).next_multiple_of(STEP);
+    let lo = millis(least.saturating_sub(margin)) / STEP * STEP;
+    let hi = millis(most + margin).next_multiple_of(STEP);
     (Duration::from_millis(lo), Duration::from_millis(hi))
 }
 

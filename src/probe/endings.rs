@@ -1,5 +1,6 @@
 //! Says in words how a connection was ended, and what ends a silent one.
 
+use super::breach::code_breach;
 use super::findings::{Ending, How, Idle, Limit, Since, Tcp};
 use crate::units::{human_ns, is_harmless};
 
@@ -15,6 +16,7 @@ pub(super) fn idle(found: &Idle) -> Vec<String> {
                 "ended {after} after the open, like clients that sent pings or texts, by {by}"
             ));
             lines.push(manner(&limit.ending));
+            lines.extend(looks(limit));
         }
         Some(limit) => lines.extend(limited("", limit)),
         None => lines.push(format!(
@@ -30,14 +32,28 @@ pub(super) fn idle(found: &Idle) -> Vec<String> {
 }
 
 /// When and by what limit, and on a second line how.
-fn limited(whom: &str, limit: &Limit) -> [String; 2] {
+fn limited(whom: &str, limit: &Limit) -> Vec<String> {
     let after = human_ns(limit.after_ns);
     let since = match limit.since {
         Since::Open => format!("ended after {after} of silence"),
         Since::Ping => format!("ended {after} after the first unanswered ping"),
     };
     let by = by(&limit.ending.how);
-    [format!("{whom}{since}, by {by}"), manner(&limit.ending)]
+    let mut lines = vec![format!("{whom}{since}, by {by}"), manner(&limit.ending)];
+    lines.extend(looks(limit));
+    lines
+}
+
+/// What clients that came later saw of the limit.
+fn looks(limit: &Limit) -> Option<String> {
+    let [least, most] = [limit.least_ns, limit.most_ns].map(human_ns);
+    match (limit.seen, limit.is_exact()) {
+        (1, _) => Some("seen once; `--for` with a longer time looks again".to_owned()),
+        (_, true) => None,
+        (seen, false) => Some(format!(
+            "seen {seen} times, after {least} to {most}: a timer may serve all clients"
+        )),
+    }
 }
 
 /// Who ended a connection in this way.
@@ -62,11 +78,13 @@ pub(super) fn manner(ending: &Ending) -> String {
                 || "TCP still open".to_owned(),
                 |tcp| format!("{} {} later", fin(tcp), human_ns(tcp.after_ns)),
             );
-            format!("{}, {tcp}", close_frame(*code, reason))
+            let breach =
+                code_breach(*code).map_or_else(String::new, |breach| format!(": {breach}"));
+            format!("{}{breach}, {tcp}", close_frame(*code, reason))
         }
         How::Fin => "FIN without a Close frame".to_owned(),
         How::Rst => "RST without a Close frame".to_owned(),
-        How::Broken(rule) => rule.to_string(),
+        How::Broken(breach) => breach.words().to_owned(),
         How::Stuck => "it took no more bytes".to_owned(),
     }
 }
@@ -126,6 +144,11 @@ mod tests {
                 "Close without a code, RST 1.00 ms later",
             ),
             (close(Some(1000), ""), None, "Close 1000, TCP still open"),
+            (
+                close(Some(1006), ""),
+                None,
+                "Close 1006: the code 1006 must not be sent (section 7.4), TCP still open",
+            ),
             (How::Fin, None, "FIN without a Close frame"),
             (How::Rst, None, "RST without a Close frame"),
         ] {
@@ -142,6 +165,9 @@ mod tests {
                     since,
                     after_ns: 2_000_000_000,
                     ending: ending(how, None),
+                    seen: 1,
+                    least_ns: 2_000_000_000,
+                    most_ns: 2_000_000_000,
                 }),
                 answering: None,
                 talkers_too,

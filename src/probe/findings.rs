@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::breach::Breach;
 use super::handshake::Handshake;
 use super::offers::Offers;
 use super::tls::TlsOffer;
@@ -32,6 +33,8 @@ pub enum Finding {
     Idle(Idle),
     /// The close handshake.
     Close(CloseHandshake),
+    /// The server may wait for a first word.
+    FirstWord(FirstWord),
     /// A question that could not be asked, because no connection opened for it.
     Unknown(Unknown),
     /// The most seconds for which the server wanted to be left alone (`Retry-After`), when it did.
@@ -63,6 +66,8 @@ pub struct Findings {
     pub idle: Option<Idle>,
     /// The close handshake.
     pub close: Option<CloseHandshake>,
+    /// Why the server may wait for a first word; `None` where nothing points to it.
+    pub first_word: Option<FirstWord>,
     /// The questions that could not be asked.
     pub unknown: Vec<Unknown>,
     /// The most seconds for which the server wanted to be left alone (`Retry-After`); `None` where it did not.
@@ -85,16 +90,40 @@ impl Findings {
             Finding::Activity(found) => self.activity = found,
             Finding::Idle(found) => self.idle = Some(found),
             Finding::Close(found) => self.close = Some(found),
+            Finding::FirstWord(found) => self.first_word = Some(found),
             Finding::Unknown(unknown) => self.unknown.push(unknown),
             Finding::RetryAfter(seconds) => self.retry_after_s = Some(seconds),
             Finding::Connections(made) => self.connections = made,
         }
     }
 
+    /// Whether the server ended every client, whatever it did.
+    pub(super) fn keeps_nobody(&self) -> bool {
+        let by_server = |trial: &Trial| {
+            let ending = trial.ending.as_ref();
+            ending.is_some_and(|ending| ending.how.is_servers())
+        };
+        !self.activity.is_empty() && self.activity.iter().all(by_server)
+    }
+
     /// The trial of this kind of activity.
     pub fn trial(&self, doing: Doing) -> Option<&Trial> {
         self.activity.iter().find(|trial| trial.doing == doing)
     }
+}
+
+/// What points to a server that waits for a first word of its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstWord {
+    /// The probe said this word of the dialect that it recognised.
+    Said(String),
+    /// Clients of this dialect say a word that the probe did not say.
+    OfDialect(&'static str),
+    /// It greets as the servers of this protocol do.
+    OfProtocol(&'static str),
+    /// It kept no client, whatever the client did.
+    NobodyKept,
 }
 
 /// A question that could not be asked.
@@ -225,6 +254,8 @@ pub struct Quiet {
     pub messages: Vec<Unasked>,
     /// The number of messages of shapes for which there was no room.
     pub more_messages: u32,
+    /// The number of messages that other clients of the probe had sent: the server passes them on.
+    pub own_messages: u32,
 }
 
 /// Messages of one shape that the server sends without being asked.
@@ -315,7 +346,7 @@ pub enum How {
     /// A RST without a Close frame.
     Rst,
     /// The server broke this rule of RFC 6455, so the probe ended the connection.
-    Broken(&'static str),
+    Broken(Breach),
     /// The server took no more bytes, so the probe ended the connection.
     Stuck,
 }
@@ -364,10 +395,26 @@ pub struct Idle {
 pub struct Limit {
     /// The event from which the limit counts.
     pub since: Since,
-    /// The time from that event to the end.
+    /// The time from that event to the end, of the first client.
     pub after_ns: u64,
     /// How the server ended the connection.
     pub ending: Ending,
+    /// How many clients, opened at different times, were ended in this way.
+    pub seen: u32,
+    /// The shortest of their times.
+    pub least_ns: u64,
+    /// The longest of their times.
+    pub most_ns: u64,
+}
+
+impl Limit {
+    /// Whether it is the same for each client, as far as three or more tell; else a timer may serve all of them, and the time
+    /// of a client depends on when it came.
+    pub fn is_exact(&self) -> bool {
+        const TOLERANCE_NS: u64 = 100_000_000;
+        let spread = self.most_ns - self.least_ns;
+        self.seen >= 3 && spread <= TOLERANCE_NS.max(self.least_ns / 10)
+    }
 }
 
 /// The event from which a limit counts.
@@ -396,5 +443,5 @@ pub struct CloseHandshake {
     /// The end of TCP, with the time since the probe's Close frame.
     pub tcp: Option<Tcp>,
     /// The rule that the server's answer broke.
-    pub broken: Option<&'static str>,
+    pub broken: Option<Breach>,
 }

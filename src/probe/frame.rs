@@ -2,8 +2,9 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
+use super::breach::Breach;
 pub(super) use crate::frame::Opcode;
-use crate::frame::{Broken, Header, put};
+use crate::frame::{Header, put};
 
 /// The longest frame accepted from a server: 1 MiB.
 pub(super) const MAX_PAYLOAD: u64 = 1 << 20;
@@ -33,6 +34,14 @@ impl Frame {
         Self::new(Opcode::Close, payload)
     }
 
+    /// A frame that is not the last of its message.
+    pub(super) fn part(opcode: Opcode, payload: impl Into<Vec<u8>>) -> Self {
+        Self {
+            fin: false,
+            ..Self::new(opcode, payload)
+        }
+    }
+
     /// The bytes on the wire, masked as a client must (section 5.3).
     pub(super) fn bytes(&self) -> Vec<u8> {
         // Uses a fresh, unpredictable masking key for each frame (RFC 6455 section 5.3).
@@ -45,16 +54,25 @@ impl Frame {
     }
 }
 
+/// How an answer of HTTP begins. As a frame it would have a reserved bit.
+const HTTP: &[u8] = b"HTTP/";
+
 /// Removes the first complete frame from the bytes and returns it; `None` while the frame is incomplete.
 ///
 /// # Errors
-/// The rule of RFC 6455 that the server broke.
-pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Frame>, &'static str> {
-    let Some(header) = Header::read(bytes, false).map_err(rule)? else {
+/// The rule that the server broke.
+pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Frame>, Breach> {
+    if !bytes.is_empty() && (bytes.starts_with(HTTP) || HTTP.starts_with(bytes)) {
+        return match bytes.len() < HTTP.len() {
+            true => Ok(None),
+            false => Err(Breach::Http),
+        };
+    }
+    let Some(header) = Header::read(bytes, false)? else {
         return Ok(None);
     };
     if header.payload > MAX_PAYLOAD {
-        return Err("it sent more than 1 MiB in one frame, which is all that a probe takes");
+        return Err(Breach::TooLong);
     }
     let end = header.length + header.payload as usize;
     let Some(payload) = bytes.get(header.length..end) else {
@@ -67,16 +85,6 @@ pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Frame>, &'static str> {
         opcode: header.opcode,
         payload,
     }))
-}
-
-/// The rule that a header broke, in words.
-fn rule(broken: Broken) -> &'static str {
-    match broken {
-        Broken::Masked => "it masked a frame (section 5.1)",
-        Broken::ReservedBits => "it set a reserved bit (section 5.2)",
-        Broken::ReservedOpcode(_) => "it sent a reserved opcode (section 5.2)",
-        _ => "it sent a control frame in fragments or over 125 bytes (section 5.5)",
-    }
 }
 
 #[cfg(test)]
@@ -120,15 +128,18 @@ mod tests {
     #[test]
     fn each_broken_rule_is_named() {
         for (bytes, rule) in [
-            (vec![0x81, 0x80], "masked"),
-            (vec![0xc1, 0x00], "reserved bit"),
-            (vec![0x83, 0x00], "reserved opcode"),
-            (vec![0x09, 0x00], "control frame"),
-            (vec![0x89, 126, 0, 126], "control frame"),
-            (vec![0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0], "1 MiB"),
+            (vec![0x81, 0x80], Breach::Masked),
+            (vec![0xc1, 0x00], Breach::ReservedBits),
+            (vec![0x83, 0x00], Breach::ReservedOpcode),
+            (vec![0x09, 0x00], Breach::Control),
+            (vec![0x89, 126, 0, 126], Breach::Control),
+            (vec![0x82, 126, 0, 5], Breach::Length),
+            (vec![0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0], Breach::TooLong),
+            (b"HTTP/1.1 200 OK\r\n".to_vec(), Breach::Http),
         ] {
             let mut bytes = bytes;
-            assert!(take(&mut bytes).unwrap_err().contains(rule), "{rule}");
+            assert_eq!(take(&mut bytes), Err(rule));
         }
+        assert_eq!(take(&mut b"HTT".to_vec()), Ok(None), "more may tell");
     }
 }

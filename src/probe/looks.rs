@@ -32,7 +32,7 @@ async fn compression(opener: &Opener) -> CompressionOffer {
     match opener.open_to(&target).await {
         Ok(connection) => {
             let agreed = connection.compression;
-            leave(connection).await;
+            leave(opener, connection).await;
             agreed.map_or(CompressionOffer::Declined, CompressionOffer::from)
         }
         Err(failed) => CompressionOffer::Refused(reason(&failed)),
@@ -49,7 +49,7 @@ async fn http2(opener: &Opener) -> Option<Http2Offer> {
     Some(match opener.open_to(&target).await {
         Ok(connection) => {
             let max_streams = limit(connection.max_streams);
-            leave(connection).await;
+            leave(opener, connection).await;
             Http2Offer::WebSockets { max_streams }
         }
         Err(failed) => match failed.cause {
@@ -81,7 +81,7 @@ pub(super) async fn tls(opener: &Opener, agreed: TlsAgreed) -> TlsOffer {
     let mut offer = TlsOffer::new(agreed, certificate, unix_seconds());
     if let Ok(again) = opener.open().await {
         offer.resumes = again.agreed().map(|agreed| agreed.is_resumed);
-        leave(again).await;
+        leave(opener, again).await;
     }
     let (other, version) = match offer.version.as_str() {
         "TLS 1.2" => (TlsVersion::V13, "TLS 1.3"),
@@ -114,15 +114,15 @@ async fn speaks(opener: &Opener, version: TlsVersion) -> Result<(String, Option<
     let dialer = opener.another(&target)?;
     let first = opener.open_by(&dialer, &target).await?;
     let cipher = first.agreed().map(|agreed| agreed.cipher);
-    leave(first).await;
+    leave(opener, first).await;
     let mut resumes = None;
     if let Ok(again) = opener.open_by(&dialer, &target).await {
         resumes = again.agreed().map(|agreed| agreed.is_resumed);
-        leave(again).await;
+        leave(opener, again).await;
     }
     Ok((cipher.unwrap_or_default(), resumes))
 }
 
-async fn leave(connection: RawConnection) {
-    Talk::new(connection, false).leave().await;
+async fn leave(opener: &Opener, connection: RawConnection) {
+    Talk::new(connection, false, opener.over()).leave().await;
 }

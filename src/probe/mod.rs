@@ -3,7 +3,9 @@
 
 mod activity;
 mod asking;
+mod breach;
 mod cohorts;
+mod conformance;
 mod endings;
 mod failure;
 mod findings;
@@ -23,10 +25,15 @@ mod tls;
 mod unasked;
 mod words;
 
+pub use breach::Breach;
+pub use conformance::{
+    Conformance, Judged, Level, Outcome, Outcomes, Rule, rule_words, rules_plan, rules_summary,
+    rules_table,
+};
 pub use failure::failure;
 pub use findings::{
-    Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, How, Idle, Limit, Pings, Quiet,
-    Since, Tcp, Trial, Unasked, Within,
+    Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, FirstWord, How, Idle, Limit,
+    Pings, Quiet, Since, Tcp, Trial, Unasked, Within,
 };
 pub use handshake::{Handshake, Redirected};
 pub use offers::{CompressionOffer, Http2Offer, Offers};

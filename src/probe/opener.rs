@@ -1,9 +1,9 @@
 //! Opens the connections of a probe: counts them, and leaves the server alone for as long as it asks.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{sleep_until, timeout_at};
 
 use super::handshake::Redirected;
 use crate::metric::Cause;
@@ -57,16 +57,19 @@ pub(super) struct Opener {
     patience: Cell<Duration>,
     /// The longest time that the server asked for.
     asked_for: Cell<Option<Duration>>,
+    /// When the probe is over: no dial takes longer.
+    over: Instant,
 }
 
 impl Opener {
-    /// For the server at this address.
+    /// For the server at this address, until the probe is over.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub(super) fn new(url: &WsUrl, target: Target) -> Result<Self, TlsError> {
+    pub(super) fn new(url: &WsUrl, target: Target, over: Instant) -> Result<Self, TlsError> {
         Ok(Self {
             dialer: RawDialer::new(url, &target)?,
+            over,
             target,
             made: Cell::new(0),
             left_alone: Cell::new(None),
@@ -130,23 +133,47 @@ impl Opener {
     }
 
     async fn dial(&self, dialer: &RawDialer, target: &Target) -> Result<RawConnection, RawFailure> {
-        if let Some(until) = self.left_alone.get() {
-            sleep_until(until).await;
-        }
+        self.leave_alone().await;
         self.made.set(self.made.get() + 1);
-        let opened = dialer.open(target).await;
-        if let Err(RawFailure {
-            retry_after: Some(asked),
-            ..
-        }) = opened
-        {
+        let Ok(opened) = timeout_at(self.over.into(), dialer.open(target)).await else {
+            return Err(RawFailure::cut());
+        };
+        if let Err(failure) = &opened {
+            self.heed(failure);
+        }
+        opened
+    }
+
+    /// Waits until the server may be dialled again, or the probe is over.
+    async fn leave_alone(&self) {
+        if let Some(until) = self.left_alone.get() {
+            sleep_until(until.min(self.over).into()).await;
+        }
+    }
+
+    /// Leaves the server alone if this failure asks for it.
+    fn heed(&self, failure: &RawFailure) {
+        if let Some(asked) = failure.retry_after {
             let before = self.asked_for.get();
             self.asked_for.set(before.max(Some(asked)));
             let waits = asked.min(self.patience.get());
             self.patience.set(self.patience.get() - waits);
             self.left_alone.set(Some(Instant::now() + waits));
         }
-        opened
+    }
+
+    /// Says these bytes to the server instead of an upgrade request, on a connection of their own, and returns its answer.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn ask(&self, request: &[u8], limit: Duration) -> Result<Vec<u8>, Failed> {
+        self.leave_alone().await;
+        self.made.set(self.made.get() + 1);
+        let answer = self.dialer.ask(request, limit);
+        let answer = timeout_at(self.over.into(), answer).await;
+        answer
+            .unwrap_or_else(|_| Err(RawFailure::cut()))
+            .map_err(|failure| self.failed(failure))
     }
 
     fn failed(&self, failure: RawFailure) -> Failed {
@@ -162,6 +189,11 @@ impl Opener {
             retry_after: failure.retry_after,
             max_streams: failure.max_streams,
         }
+    }
+
+    /// When the probe is over.
+    pub(super) fn over(&self) -> Instant {
+        self.over
     }
 
     /// Returns what dials.

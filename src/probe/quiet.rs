@@ -1,6 +1,8 @@
 //! Sums up what a server sends without being asked, from its pings and messages; and what ended a silent client.
 
-use super::findings::{Doing, Idle, Limit, Question, Quiet, Since, Trial, Unknown};
+use std::mem::discriminant;
+
+use super::findings::{Doing, Ending, Idle, Limit, Question, Quiet, Since, Trial, Unknown};
 use super::unasked::{Collected, shortened};
 
 /// Collects the unasked pings and messages of a server.
@@ -47,16 +49,17 @@ impl UnaskedTraffic {
             max_gap_ns: self.max_gap_ns,
             payload: self.payload,
             more_messages: self.messages.more,
+            own_messages: self.messages.own,
             messages: self.messages.into_messages(),
         }
     }
 }
 
-/// What ended the silent clients of these trials, which were watched for this long.
+/// What ended the silent clients of these trials, which were watched for this long. `again`: those that were opened later.
 ///
 /// # Errors
 /// The client that sends nothing did not open, so nobody knows: why it did not.
-pub(super) fn idle(trials: &[Trial], watched_ns: u64) -> Result<Idle, Unknown> {
+pub(super) fn idle(trials: &[Trial], again: &[Trial], watched_ns: u64) -> Result<Idle, Unknown> {
     let of = |doing: Doing| trials.iter().find(|trial| trial.doing == doing);
     if let Some(failed) = of(Doing::Nothing).and_then(|trial| trial.failed.clone()) {
         let question = Question::Idle;
@@ -67,9 +70,17 @@ pub(super) fn idle(trials: &[Trial], watched_ns: u64) -> Result<Idle, Unknown> {
         let trial = of(doing)?;
         let ending = trial.ending.clone()?;
         let since_ns = trial.unanswered_ns.filter(|_| !talkers_too);
+        let since = since_ns.map_or(Since::Open, |_| Since::Ping);
+        let after_ns = ending.at_ns - since_ns.unwrap_or(0);
+        let again = again.iter().filter(|again| again.doing == doing);
+        let again = again.filter_map(|again| after(again, since, &ending));
+        let all: Vec<u64> = [after_ns].into_iter().chain(again).collect();
         Some(Limit {
-            since: since_ns.map_or(Since::Open, |_| Since::Ping),
-            after_ns: ending.at_ns - since_ns.unwrap_or(0),
+            since,
+            after_ns,
+            seen: all.len() as u32,
+            least_ns: all.iter().copied().min().unwrap_or(after_ns),
+            most_ns: all.iter().copied().max().unwrap_or(after_ns),
             ending,
         })
     };
@@ -78,6 +89,16 @@ pub(super) fn idle(trials: &[Trial], watched_ns: u64) -> Result<Idle, Unknown> {
         silent: limit(Doing::Nothing),
         answering: limit(Doing::AnswerPings),
         talkers_too,
+    })
+}
+
+/// The time after which the server ended this client, if it did so in the same way.
+fn after(trial: &Trial, since: Since, like: &Ending) -> Option<u64> {
+    let ending = trial.ending.as_ref();
+    let ending = ending.filter(|ending| discriminant(&ending.how) == discriminant(&like.how))?;
+    Some(match since {
+        Since::Open => ending.at_ns,
+        Since::Ping => ending.at_ns - trial.unanswered_ns?,
     })
 }
 
@@ -106,7 +127,7 @@ fn ends_talkers(trials: &[Trial]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::findings::{Ending, How};
+    use crate::probe::findings::How;
 
     #[test]
     fn gaps_are_between_pings_and_not_before_the_first() {
@@ -158,7 +179,7 @@ mod tests {
             let silent = silent.map(|doing| ended(doing, Some(1_500)));
             [Vec::from(silent), vec![ended(Doing::Texts, texts)]].concat()
         };
-        let found = |texts| idle(&trials(texts), 9).unwrap();
+        let found = |texts| idle(&trials(texts), &[], 9).unwrap();
         let all = found(Some(1_520));
         let silent = all.silent.unwrap();
         assert!(all.talkers_too);
@@ -174,9 +195,9 @@ mod tests {
     #[test]
     fn a_watcher_that_did_not_open_has_seen_nothing() {
         let mut trials = [ended(Doing::AnswerPings, None), ended(Doing::Nothing, None)];
-        assert_eq!(idle(&trials, 9).unwrap().silent, None);
+        assert_eq!(idle(&trials, &[], 9).unwrap().silent, None);
         trials[1].failed = Some("nothing listens".to_owned());
-        let unknown = idle(&trials, 9).unwrap_err();
+        let unknown = idle(&trials, &[], 9).unwrap_err();
         assert_eq!(unknown.question, Question::Idle);
         assert_eq!(unknown.failed, "nothing listens");
     }
@@ -200,9 +221,36 @@ mod tests {
             trial(Doing::AnswerPings, None),
             trial(Doing::Nothing, Some(1_000)),
         ];
-        let idle = idle(&trials, 9_000).unwrap();
+        let idle = idle(&trials, &[], 9_000).unwrap();
         let (silent, answering) = (idle.silent.unwrap(), idle.answering.unwrap());
         assert_eq!((silent.since, silent.after_ns), (Since::Ping, 2_000));
         assert_eq!((answering.since, answering.after_ns), (Since::Open, 3_000));
+    }
+
+    #[test]
+    fn a_client_that_comes_later_tells_whether_one_timer_serves_all() {
+        let first = [
+            ended(Doing::AnswerPings, None),
+            ended(Doing::Nothing, Some(2_000)),
+        ];
+        let look = |ms| Trial {
+            unanswered_ns: None,
+            ..ended(Doing::Nothing, ms)
+        };
+        let mut first = first;
+        first[1].unanswered_ns = None;
+        for (again, exact, most) in [
+            (vec![], false, 2_000),
+            (vec![look(Some(2_010)), look(Some(1_990))], true, 2_010),
+            (
+                vec![look(Some(2_900)), look(Some(3_900)), look(None)],
+                false,
+                3_900,
+            ),
+        ] {
+            let limit = idle(&first, &again, 9).unwrap().silent.unwrap();
+            assert_eq!(limit.is_exact(), exact);
+            assert_eq!(limit.most_ns, most * 1_000_000);
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::cohorts::{DraftCohort, ENDED, between, cohorts, millis, window};
+use super::cohorts::{DraftCohort, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
 use super::offers;
-use super::target::{Asked, target_text};
+use super::target::{Asked, quoted, target_text};
 use super::tls::TlsOffer;
 use crate::scenario::{Spoken, shown_address};
 use crate::units::{format_duration, is_harmless};
@@ -14,8 +14,8 @@ use crate::units::{format_duration, is_harmless};
 pub(super) const CLIENTS: u32 = 10;
 /// What the file says of its windows.
 const WINDOWS: &str = "\
-    # Its windows are those of one measurement. Put in what the server promises instead: `wsbench presets`\n\
-    # lists the servers for which wsbench computes it from their settings.\n";
+    # Its windows are those of a few clients. Put in what the server promises instead: `wsbench presets` lists\n\
+    # the servers for which wsbench computes it from their settings.\n";
 
 /// A scenario for the server with these findings.
 pub fn scenario(asked: &Asked, findings: &Findings) -> String {
@@ -32,13 +32,17 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
         target_text(asked) + &offered(asked, findings),
         load(findings, &cohorts) + &redials(findings),
     ];
+    parts.extend(asked.first.as_deref().map(first));
     parts.extend(message(findings));
     parts.extend(heartbeat(findings));
-    if !cohorts.is_empty() && !ends_everybody(findings) {
+    let duration = duration(findings, &cohorts);
+    let idle = idle(findings, duration);
+    if (!cohorts.is_empty() || idle.is_some()) && !ends_everybody(findings) {
         parts.push(healthy(findings));
     }
+    parts.extend(idle);
     parts.extend(cohorts.iter().map(DraftCohort::text));
-    parts.push(gates(findings));
+    parts.push(gates(findings, &cohorts));
     parts.join("\n")
 }
 
@@ -127,7 +131,30 @@ fn name(url: &str) -> String {
         .to_owned()
 }
 
+/// What each client says first.
+fn first(text: &str) -> String {
+    let send = match text.contains("{{") {
+        // It is no placeholder.
+        true => {
+            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("{{ hex = \"{hex}\" }}\nframe = \"text\"")
+        }
+        false => format!("{{ text = {} }}", quoted(text)),
+    };
+    format!("[[setup]]\nname = \"first\"\nsend = {send}\nexpect = \"none\"\n")
+}
+
 fn load(findings: &Findings, cohorts: &[DraftCohort]) -> String {
+    let duration = format_duration(duration(findings, cohorts));
+    match cohorts.is_empty() && pings_between(findings).is_none() {
+        true => format!("[load]\nconnections = {CLIENTS}\nduration = \"{duration}\"\n"),
+        false => format!("[load]\nduration = \"{duration}\"\n"),
+    }
+}
+
+/// How long the load lasts: long enough to decide each client that is to be ended, but else not longer than the server was
+/// seen to keep the others.
+fn duration(findings: &Findings, cohorts: &[DraftCohort]) -> Duration {
     let longest = cohorts.iter().map(|cohort| cohort.between.1).max();
     let gap = findings
         .quiet
@@ -136,12 +163,18 @@ fn load(findings: &Findings, cohorts: &[DraftCohort]) -> String {
     let gap = Duration::from_nanos(gap.unwrap_or(0));
     // Takes twice the needed time, so that each client is decided before the end.
     let needed = longest.map_or(Duration::ZERO, |longest| 2 * (gap + longest));
-    let duration = needed.max(Duration::from_secs(30)).as_secs_f64().ceil();
-    let duration = format_duration(Duration::from_secs(duration as u64));
-    match cohorts {
-        [] => format!("[load]\nconnections = {CLIENTS}\nduration = \"{duration}\"\n"),
-        _ => format!("[load]\nduration = \"{duration}\"\n"),
-    }
+    let kept = watched(findings) * 4 / 5;
+    let usual = LASTS.min(kept).max(Duration::from_secs(1));
+    Duration::from_secs(needed.max(usual).as_secs_f64().ceil() as u64)
+}
+
+/// The usual length of the load.
+const LASTS: Duration = Duration::from_secs(30);
+
+/// How long quiet clients were watched.
+fn watched(findings: &Findings) -> Duration {
+    let idle = findings.idle.as_ref();
+    idle.map_or(LASTS * 5 / 4, |idle| Duration::from_nanos(idle.watched_ns))
 }
 
 /// The shortest silence after which the server ended a client that answers pings.
@@ -153,10 +186,10 @@ fn idle_limit(findings: &Findings) -> Option<Duration> {
     limit.map(|limit| Duration::from_nanos(limit.after_ns))
 }
 
-/// Whether the server ended every client after the same time. There are no healthy clients then, and their end is all
-/// that can be expected.
+/// Whether the server ended every client. There are no healthy clients then, and their end is all that can be expected.
 fn ends_everybody(findings: &Findings) -> bool {
-    (findings.idle.as_ref()).is_some_and(|idle| idle.talkers_too)
+    let all_alike = (findings.idle.as_ref()).is_some_and(|idle| idle.talkers_too);
+    all_alike || findings.keeps_nobody()
 }
 
 fn message(findings: &Findings) -> Option<String> {
@@ -204,30 +237,64 @@ fn survives(findings: &Findings) -> bool {
 }
 
 fn healthy(findings: &Findings) -> String {
-    let mut text = format!("[[cohort]]\nname = \"healthy\"\nconnections = {CLIENTS}\n");
-    if !survives(findings) {
-        return text;
-    }
-    text += "[cohort.contract]\nclosed = 0\n";
-    if let Some(quiet) = &findings.quiet
-        && let (Some(least), Some(most)) = (quiet.min_gap_ns, quiet.max_gap_ns)
-    {
-        let (lo, _) = window(least);
-        let (_, hi) = window(most);
-        text += &format!("pings_between = {}\n", between(lo, hi));
+    let mut text = format!("[[cohort]]\nname = \"{HEALTHY}\"\nconnections = {CLIENTS}\n");
+    if survives(findings) {
+        text += "[cohort.contract]\nclosed = 0\n";
     }
     text
 }
 
-fn gates(findings: &Findings) -> String {
-    let ended = if ends_everybody(findings) {
-        format!("{{cohort={ENDED}}}")
-    } else {
-        String::new()
+/// The name of the clients that do what keeps them.
+const HEALTHY: &str = "healthy";
+
+/// Clients that answer pings and do nothing else: only of those it is known when they are pinged, since many servers ping who
+/// is silent.
+fn idle(findings: &Findings, duration: Duration) -> Option<String> {
+    let pings = pings_between(findings)?;
+    let watched = watched(findings);
+    let kept = match watched > duration {
+        true => "closed = 0".to_owned(),
+        false => format!("alive_for = \"{}s\"", watched.as_secs().max(1)),
+    };
+    Some(format!(
+        "[[cohort]]\nname = \"idle\"\nconnections = {CLIENTS}\nmessage = []\nheartbeat = \"off\"\n\
+         [cohort.contract]\n{kept}\npings_between = {pings}\n"
+    ))
+}
+
+/// The window of the time between two pings to one that answers them, where it was kept.
+fn pings_between(findings: &Findings) -> Option<String> {
+    let quiet = findings
+        .quiet
+        .as_ref()
+        .filter(|_| !ends_everybody(findings))?;
+    let trial = findings.trial(Doing::AnswerPings)?;
+    if trial.ending.is_some() {
+        return None;
+    }
+    let (least, most) = (quiet.min_gap_ns?, quiet.max_gap_ns?);
+    // Where the gaps differ, or there is but one, they may differ more.
+    let is_regular = quiet.pings > 2 && most - least <= least / 20;
+    let (lo, hi) = match is_regular {
+        true => window(least, most),
+        false => window(least / 2, most.saturating_mul(2)),
+    };
+    Some(between(lo, hi))
+}
+
+fn gates(findings: &Findings, cohorts: &[DraftCohort]) -> String {
+    let ended = match cohorts {
+        [first, ..] if ends_everybody(findings) => format!("{{cohort={}}}", first.name),
+        _ => String::new(),
     };
     let mut gates = vec![format!("count(connections.failed{ended}) == 0")];
     if survives(findings) {
-        gates.push("count(connections.lost) == 0".to_owned());
+        // A cohort of its own is judged by its own promises.
+        let healthy = match pings_between(findings) {
+            Some(_) => format!("{{cohort={HEALTHY}}}"),
+            None => String::new(),
+        };
+        gates.push(format!("count(connections.lost{healthy}) == 0"));
     }
     let echo = findings.echo.as_ref().and_then(|echo| echo.p50_ns);
     if let Some(p50) = echo.filter(|_| message(findings).is_some()) {

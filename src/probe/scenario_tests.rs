@@ -74,6 +74,9 @@ fn limit(since: Since, after_ns: u64, how: How) -> Limit {
                 reset: false,
             }),
         },
+        seen: 4,
+        least_ns: after_ns,
+        most_ns: after_ns,
     }
 }
 

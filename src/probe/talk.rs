@@ -1,7 +1,10 @@
 //! One conversation with a server: sends frames, and returns what the server does as events with their arrival times.
 
+use std::time::Instant;
+
 use tokio::time::{timeout, timeout_at};
 
+use super::breach::Breach;
 use super::findings::{Ending, How, Tcp};
 use super::frame::{Frame, MAX_PAYLOAD, Opcode, take};
 use crate::measure::TcpEnding;
@@ -14,7 +17,7 @@ pub(super) const STUCK: Nanos = Nanos::from_secs(2);
 /// How long the probe waits from a Close frame to the end of TCP.
 pub(super) const CLOSING: Nanos = Nanos::from_secs(5);
 /// The same wait where its length is not a finding.
-pub(super) const LEAVING: Nanos = Nanos::from_secs(1);
+pub(super) const LEAVING: Nanos = Nanos::from_millis(250);
 /// The longest message in fragments that is put together, in bytes.
 const MAX_MESSAGE: usize = MAX_PAYLOAD as usize;
 
@@ -40,19 +43,23 @@ pub(super) struct Talk {
     /// The fragments so far of a message that is not complete: whether it is text, and its bytes.
     partial: Option<(bool, Vec<u8>)>,
     clock: Monotonic,
+    /// When the probe is over: nothing is waited for any longer.
+    over: Timestamp,
     answers_pings: bool,
     ending: Option<(Timestamp, Ending)>,
 }
 
 impl Talk {
-    /// Starts a conversation over a connection that was just opened.
-    pub(super) fn new(mut connection: RawConnection, answers_pings: bool) -> Self {
+    /// Starts a conversation over a connection that was just opened. It waits for nothing when the probe is over.
+    pub(super) fn new(mut connection: RawConnection, answers_pings: bool, over: Instant) -> Self {
         let bytes = std::mem::take(&mut connection.early);
+        let rest = over.saturating_duration_since(Instant::now());
         Self {
             connection,
             bytes,
             partial: None,
             clock: Monotonic::start(),
+            over: Timestamp::ORIGIN + rest.into(),
             answers_pings,
             ending: None,
         }
@@ -74,13 +81,21 @@ impl Talk {
             return;
         }
         let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
-        // Ignores other errors: the next read reports them, after what came before the end, which must not be lost.
-        if timeout(STUCK.into(), self.connection.write(&bytes))
-            .await
-            .is_err()
-        {
+        if !self.write(&bytes).await {
             self.end(self.now(), How::Stuck);
         }
+    }
+
+    /// Writes these bytes as they are. Returns whether the server has taken them, or the connection is lost, which the next
+    /// event tells after what came before it.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> bool {
+        let written = self.connection.write(bytes);
+        timeout(STUCK.into(), written).await.is_ok()
+    }
+
+    /// When the probe is over.
+    pub(super) fn over(&self) -> Timestamp {
+        self.over
     }
 
     /// Waits for the next event and returns it with its arrival time; `None` if the deadline passes first, and after
@@ -116,6 +131,7 @@ impl Talk {
         &mut self,
         deadline: Timestamp,
     ) -> Option<(Timestamp, Result<Frame, How>)> {
+        let deadline = deadline.min(self.over);
         let until = self.clock.instant(deadline).into();
         loop {
             let is_late = self.now() >= deadline;
@@ -146,9 +162,7 @@ impl Talk {
         let How::Close { code, .. } = how else {
             return;
         };
-        let answer = Frame::close(code).bytes();
-        // Ignores the error: the write fails if TCP has ended already, and the next read reports that.
-        let _ = timeout(STUCK.into(), self.connection.write(&answer)).await;
+        self.write(&Frame::close(code).bytes()).await;
         let deadline = self.now() + CLOSING;
         let tcp = self.tcp_end(deadline, at).await;
         if let Some((_, ending)) = &mut self.ending {
@@ -157,7 +171,8 @@ impl Talk {
     }
 
     /// Waits for the end of TCP, and drops all other input.
-    async fn tcp_end(&mut self, deadline: Timestamp, since: Timestamp) -> Option<Tcp> {
+    pub(super) async fn tcp_end(&mut self, deadline: Timestamp, since: Timestamp) -> Option<Tcp> {
+        let deadline = deadline.min(self.over);
         let until = self.clock.instant(deadline).into();
         while self.now() < deadline {
             self.bytes.clear();
@@ -170,7 +185,7 @@ impl Talk {
         None
     }
 
-    /// Closes the connection in order, and waits at most one second for the server's part.
+    /// Closes the connection in order, and waits a moment for the server's part.
     pub(super) async fn leave(mut self) {
         if self.ending.is_some() {
             return;
@@ -190,19 +205,19 @@ impl Talk {
         Event::End(how)
     }
 
-    fn understand(&mut self, frame: Frame) -> Result<Option<Event>, &'static str> {
+    fn understand(&mut self, frame: Frame) -> Result<Option<Event>, Breach> {
         Ok(match frame.opcode {
             Opcode::Ping => Some(Event::Ping(frame.payload)),
             Opcode::Pong => Some(Event::Pong(frame.payload)),
             Opcode::Close => Some(Event::End(closed(&frame.payload)?)),
             Opcode::Text | Opcode::Binary if self.partial.is_some() => {
-                return Err("it began a message within another (section 5.4)");
+                return Err(Breach::Interleaved);
             }
             Opcode::Text | Opcode::Binary => {
                 self.assemble(frame.opcode == Opcode::Text, frame.payload, frame.fin)?
             }
             Opcode::Continuation => match self.partial.take() {
-                None => return Err("it continued a message that it had not begun (section 5.4)"),
+                None => return Err(Breach::NothingToContinue),
                 Some((text, mut payload)) => {
                     payload.extend(frame.payload);
                     self.assemble(text, payload, frame.fin)?
@@ -216,9 +231,9 @@ impl Talk {
         text: bool,
         payload: Vec<u8>,
         whole: bool,
-    ) -> Result<Option<Event>, &'static str> {
+    ) -> Result<Option<Event>, Breach> {
         if payload.len() > MAX_MESSAGE {
-            return Err("it sent more than 1 MiB in one message, which is all that a probe takes");
+            return Err(Breach::TooLong);
         }
         if whole {
             return Ok(Some(Event::Message { text, payload }));
@@ -229,10 +244,10 @@ impl Talk {
 }
 
 /// Reads the payload of a Close frame (section 5.5.1).
-pub(super) fn closed(payload: &[u8]) -> Result<How, &'static str> {
+pub(super) fn closed(payload: &[u8]) -> Result<How, Breach> {
     let code = match payload {
         [] => None,
-        [_] => return Err("it sent a Close frame with half a code (section 5.5.1)"),
+        [_] => return Err(Breach::HalfCode),
         [high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
     };
     let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();

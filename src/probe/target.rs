@@ -12,6 +12,8 @@ pub struct Asked {
     pub url: String,
     /// How to get there.
     pub options: Vec<AccessOption>,
+    /// What each client says first.
+    pub first: Option<String>,
 }
 
 /// The `[target]` table. Takes each value that may be secret from the environment, so it is safe to show.
@@ -108,7 +110,7 @@ fn variable(name: &str) -> String {
 }
 
 /// The text as a TOML string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
         match c {
@@ -141,6 +143,7 @@ mod tests {
                 AccessOption::Insecure,
                 AccessOption::Proxy("http://me:s3cret@proxy:3128".to_owned()),
             ],
+            first: None,
         }
     }
 

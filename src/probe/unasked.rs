@@ -8,10 +8,25 @@ const MAX_LOOKS: usize = 6;
 /// The longest excerpt of a message, in characters.
 const SHOWN: usize = 60;
 
+/// What stands in every message of a probe, so that it is known where a server passes it on to others.
+pub(super) const OWN: &str = "wsbench probe";
+
+/// Whether a client of this probe has said it.
+pub(super) fn is_own(payload: &[u8]) -> bool {
+    holds(payload, OWN.as_bytes())
+}
+
+/// Whether these bytes are somewhere in the payload.
+pub(super) fn holds(payload: &[u8], bytes: &[u8]) -> bool {
+    memchr::memmem::find(payload, bytes).is_some()
+}
+
 /// Collects the unasked messages of a server.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     looks: Vec<MessageShape>,
+    /// The number of messages that other clients of the probe had sent.
+    pub(super) own: u32,
     /// The number of messages of shapes for which there was no room.
     pub(super) more: u32,
 }
@@ -27,6 +42,10 @@ struct MessageShape {
 impl Collected {
     /// Adds a message that came this long after the open.
     pub(super) fn add(&mut self, payload: &[u8], at_ns: u64) {
+        if is_own(payload) {
+            self.own += 1;
+            return;
+        }
         let sample = shortened(payload);
         let shape = shape(&sample);
         if let Some(look) = self.looks.iter_mut().find(|look| look.shape == shape) {
@@ -64,6 +83,9 @@ impl Collected {
     }
 }
 
+/// What a server of NATS says first.
+pub(super) const NATS: &str = "the greeting of NATS";
+
 /// What the message is in a protocol whose servers send messages without being asked.
 fn guess(payload: &[u8]) -> Option<&'static str> {
     let text = std::str::from_utf8(payload).ok()?;
@@ -77,7 +99,7 @@ fn guess(payload: &[u8]) -> Option<&'static str> {
         "" if text.contains('\n') => "a STOMP heartbeat",
         _ if packed == "{\"type\":6}\u{1e}" => "a SignalR ping",
         _ if packed.starts_with("0{\"sid\":") => "the greeting of engine.io",
-        _ if packed.starts_with("INFO{") => "the greeting of NATS",
+        _ if packed.starts_with("INFO{") => NATS,
         _ if packed.contains("\"type\":\"ping\"") => "a ping in JSON",
         _ if packed.contains("\"type\":\"ka\"") => "a keep-alive of subscriptions-transport-ws",
         _ if packed.contains("\"op\":10") && packed.contains("heartbeat_interval") => {
@@ -147,6 +169,15 @@ mod tests {
             (4, Some(3_000))
         );
         assert_eq!(messages[1].guess, Some("a ping in JSON"));
+    }
+
+    #[test]
+    fn what_another_client_of_the_probe_said_is_not_the_servers() {
+        let mut collected = Collected::default();
+        collected.add(b"somebody says: wsbench probe 1", 5);
+        collected.add(b"news", 6);
+        assert_eq!(collected.own, 1);
+        assert_eq!(collected.into_messages().len(), 1);
     }
 
     #[test]

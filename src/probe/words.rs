@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
+use super::breach::code_breach;
 use super::endings::{close_frame, ended, fin, idle};
 use super::findings::{
-    Answer, CloseHandshake, Doing, Echo, Finding, Pings, Question, Quiet, Trial, Within,
+    Answer, CloseHandshake, Doing, Echo, Finding, FirstWord, Pings, Question, Quiet, Trial, Within,
 };
 use super::run::Probe;
 use crate::scenario::{Sign, Spoken};
 use crate::units::{counted, format_duration, human_count, human_ns};
 
 /// Says what a probe is about to do.
-pub fn plan(url: &str, watch: Duration) -> String {
+pub fn plan(url: &str, all: Duration) -> String {
     format!(
-        "probing {url}: at most {}, one after the other or side by side; {} of watching, and at most {} more \
-         where answers do not come\n\n",
+        "probing {url}: at most {}, one after the other or side by side; it ends after {}\n\n",
         counted(Probe::CONNECTIONS as u64, "connection"),
-        format_duration(watch),
-        format_duration(Probe::LONGEST_WAITS),
+        format_duration(all),
     )
 }
 
@@ -34,6 +33,7 @@ pub fn words(finding: &Finding) -> String {
         Finding::Activity(trials) => block("alive", activity(trials)),
         Finding::Idle(found) => block(IDLE, idle(found)),
         Finding::Close(found) => block(CLOSE, close(found)),
+        Finding::FirstWord(found) => block("first word", first_word(found)),
         Finding::Unknown(unknown) => block(
             match unknown.question {
                 Question::Pings => PINGS,
@@ -228,6 +228,12 @@ fn quiet(found: &Quiet) -> Vec<String> {
             counted(found.more_messages as u64, "other message")
         ));
     }
+    if found.own_messages > 0 {
+        lines.push(format!(
+            "passes on what other clients say: {} of this probe came here",
+            counted(found.own_messages.into(), "message")
+        ));
+    }
     lines
 }
 
@@ -288,8 +294,26 @@ fn close(found: &CloseHandshake) -> Vec<String> {
             counted(found.frames_after as u64, "frame")
         ));
     }
-    lines.extend(found.broken.map(str::to_owned));
+    lines.extend(code_breach(found.code));
+    lines.extend(found.broken.map(|breach| breach.words().to_owned()));
     lines
+}
+
+fn first_word(found: &FirstWord) -> Vec<String> {
+    vec![match found {
+        FirstWord::Said(word) => format!("clients say one; this probe said {}", said(word)),
+        FirstWord::OfDialect(dialect) => format!(
+            "clients of {dialect} say one, and this probe did not: what is told here is of clients that never began"
+        ),
+        FirstWord::OfProtocol(protocol) => {
+            format!("clients of {protocol} say one: `--first TEXT` says it")
+        }
+        FirstWord::NobodyKept => {
+            "it kept no client, whatever that did: it may wait for a first word, which \
+             `--first TEXT` says"
+                .to_owned()
+        }
+    }]
 }
 
 #[cfg(test)]

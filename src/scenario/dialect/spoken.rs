@@ -72,6 +72,54 @@ impl Spoken {
         }
     }
 
+    /// What a client of it says first, with the options as they are by default; `None` where it says nothing, or what only a
+    /// run can fill in.
+    pub fn first_word(&self) -> Option<String> {
+        let parts = self.dialect.parts();
+        if let Some(DeValue::Table(target)) = parts.get("target").map(Spanned::get_ref)
+            && target.contains_key("split")
+        {
+            // Its messages are packets, not texts.
+            return None;
+        }
+        let DeValue::Array(steps) = parts.get("setup")?.get_ref() else {
+            return None;
+        };
+        let send = steps.iter().find_map(|step| match step.get_ref() {
+            DeValue::Table(step) => step.get("send"),
+            _ => None,
+        });
+        let DeValue::Table(send) = send?.get_ref() else {
+            return None;
+        };
+        let mut word = [send.get("prefix"), send.get("text").or(send.get("json"))]
+            .into_iter()
+            .flatten()
+            .filter_map(text)
+            .collect::<String>();
+        if let Some(DeValue::Table(options)) = parts.get("option").map(Spanned::get_ref) {
+            for (name, option) in options {
+                let DeValue::Table(option) = option.get_ref() else {
+                    continue;
+                };
+                let value = option.get("default").and_then(text).unwrap_or_default();
+                let value = match (value.as_str(), option.get("as").and_then(text)) {
+                    ("", _) | (_, None) => value,
+                    (given, Some(form)) => form.replace("{{it}}", given),
+                };
+                let name = name.get_ref();
+                for form in [
+                    format!("{name}"),
+                    format!("raw({name})"),
+                    format!("json({name})"),
+                ] {
+                    word = word.replace(&format!("{{{{{form}}}}}"), &value);
+                }
+            }
+        }
+        (!word.is_empty() && !word.contains("{{")).then_some(word)
+    }
+
     /// The address without the query that the dialect brings by itself.
     pub fn address<'u>(&self, url: &'u str) -> &'u str {
         let query = self.dialect.parts().get("query").and_then(text);
