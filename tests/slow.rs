@@ -6,6 +6,7 @@ mod common;
 /// In a module, so that `scripts/test` leaves them out by name.
 mod slow {
     mod rekeying;
+    mod rules;
     mod versions;
 
     use std::sync::mpsc::{self, RecvTimeoutError};

@@ -73,6 +73,10 @@ pub enum Target {
     Tornado,
     /// picows; pings who has sent no byte for 1 s, and waits 1 s for a pong. Keeps no counts.
     Picows,
+    /// faye-websocket. Sends no pings, and keeps no counts.
+    Faye,
+    /// flask-sock in the server of Werkzeug. Sends no pings, and keeps no counts.
+    Flask,
     /// nginx, which ends a connection after 2 s of silence, in front of [`Target::Node`].
     Nginx,
     /// The same with the default of nginx, 60 s.
@@ -113,6 +117,8 @@ impl Target {
                 &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
             ),
             Self::Picows => python("picows_server.py", &ONE_AND_ONE),
+            Self::Faye => node("faye.js", &[]),
+            Self::Flask => python("flask_server.py", &[]),
             Self::Nginx
             | Self::NginxSlow
             | Self::Nchan

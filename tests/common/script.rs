@@ -148,6 +148,8 @@ pub enum OnClose {
     Never,
     /// The same code, but TCP stays open until the client closes it.
     KeepTcp,
+    /// The same code and these bytes behind it; then the server closes TCP.
+    AnswerAnd(&'static [u8]),
     /// A RST instead of an answer.
     Reset,
 }

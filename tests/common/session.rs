@@ -317,6 +317,11 @@ impl Session<'_> {
                 drain(self.socket)?;
                 self.note(Event::Fin);
             }
+            OnClose::AnswerAnd(bytes) => {
+                self.send(frame)?;
+                let mut socket = self.socket;
+                socket.write_all(bytes)?;
+            }
             OnClose::Reset => reset_at_end(self.socket)?,
         }
         Ok(Flow::End)

@@ -38,7 +38,7 @@ impl Both {
     /// What a probe finds.
     #[track_caller]
     fn found(&self, more: &[&str]) -> Value {
-        let arguments = ["probe", &self.url, "--for", "100ms", "--json", "--insecure"];
+        let arguments = ["probe", &self.url, "--for", "2s", "--json", "--insecure"];
         let folder = tempfile::tempdir().unwrap();
         let ended = Running::call(folder, &[&arguments, more].concat(), &[]).end();
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
@@ -121,7 +121,7 @@ fn where_http2_is_asked_for_it_is_spoken_at_once() {
         json!({ "websockets": { "max_streams": null } })
     );
     assert_eq!(found["tls"]["alpn"], "h2");
-    assert_eq!(found["connections"], 12);
+    assert_eq!(found["connections"], 18);
     let scenario = found["scenario"].as_str().unwrap();
     assert!(
         scenario.contains("\nhttp = \"2\"\nstreams_per_connection = 10\n"),

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod conformance;
 mod failures;
 mod http2;
 mod offers;
@@ -68,7 +69,7 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.ends_with(next), "{}", ended.stderr);
     for fact in [
-        "at most 16 connections",
+        "at most 22 connections",
         "HTTP/1.1 101 Switching Protocols",
         "text and binary come back the same",
         "20 of 20 answered with the same payload",
@@ -76,10 +77,10 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
         "between two fragments of a message: answered after",
         "pings every ",
         "payload \"1\"",
-        "a silent client was not ended within 1.00 s",
+        "a silent client was not ended within ",
         "our Close 1000 is answered by Close 1000",
         "\noffers     no compression\n",
-        "\nin all     9 connections\n",
+        "\nin all     15 connections\n",
     ] {
         assert!(ended.stdout.contains(fact), "{fact}\n\n{}", ended.stdout);
     }
@@ -178,12 +179,11 @@ fn an_end_that_comes_whatever_a_client_does_is_no_missed_pong() {
 
 #[test]
 fn what_no_connection_saw_is_not_known() {
-    // For the first questions, for compression, and for pings.
-    let (_runtime, url) = serves_first(3, echoes);
+    let (_runtime, url) = serves_first(1, echoes);
     let ended = probe(&[&url, "--for", "1s"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let unknown = "not known, no connection: nothing listens on that port";
-    for question in ["by itself  ", "silent     ", "close      "] {
+    for question in ["pings      ", "by itself  ", "silent     ", "close      "] {
         let line = format!("\n{question}{unknown}");
         assert!(ended.stdout.contains(&line), "{line}\n\n{}", ended.stdout);
     }
@@ -191,14 +191,14 @@ fn what_no_connection_saw_is_not_known() {
     assert_eq!(ended.stdout.matches(watchers).count(), 5);
     assert!(!ended.stdout.contains("was not ended"), "{}", ended.stdout);
 
-    let (_runtime, url) = serves_first(3, echoes);
+    let (_runtime, url) = serves_first(1, echoes);
     let found = found(&url, "1s");
-    for none in ["quiet", "idle", "close"] {
+    for none in ["pings", "quiet", "idle", "close"] {
         assert_eq!(found[none], Value::Null, "{none}");
     }
     let asked = found["unknown"].as_array().unwrap().iter();
     let asked: Vec<_> = asked.map(|unknown| &unknown["question"]).collect();
-    assert_eq!(asked, ["quiet", "idle", "close"]);
+    assert_eq!(asked, ["pings", "quiet", "idle", "close"]);
     parses(found["scenario"].as_str().unwrap());
 }
 
@@ -238,6 +238,100 @@ fn a_server_whose_pongs_are_wrong_does_not_hold_a_probe() {
     assert!((2..=3).contains(&unanswered.len()), "{unanswered:?}");
 }
 
+/// Dials, answers that do not come and the end of TCP are all within the time that was asked for.
+#[test]
+fn a_probe_ends_in_the_time_that_it_was_given_whatever_the_server_does() {
+    let silent = Script {
+        echo: Echo::Never,
+        pong: Pong::Never,
+        on_close: common::OnClose::Never,
+        ..Script::default()
+    };
+    let unanswered = Script::handshake(common::Handshake::Silent);
+    for script in [silent, unanswered] {
+        let server = Server::start(script);
+        let began = Instant::now();
+        probe(&[&server.url(), "--for", "2s"]);
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(4), "{took:?}");
+    }
+}
+
+#[test]
+fn what_the_probe_says_and_a_server_passes_on_is_not_the_servers() {
+    let server = common::Broadcast::start(|_| 1);
+    let found = found(&server.url(), "1s");
+    assert_eq!(found["quiet"]["messages"].as_array().unwrap().len(), 0);
+    assert!(found["quiet"]["own_messages"].as_u64() > Some(0));
+}
+
+#[test]
+fn a_code_that_must_not_be_sent_is_told_and_what_is_written_can_be_run() {
+    let close = common::frame::Frame::close(Some(1006), "").encode();
+    let act = Act::Send(close);
+    let server = Server::start(Script::act(When::Quiet(Duration::from_millis(500)), act));
+    let ended = probe(&[&server.url(), "--for", "2s"]);
+    let fact = "Close 1006: the code 1006 must not be sent (section 7.4)";
+    assert!(ended.stdout.contains(fact), "{}", ended.stdout);
+    let at = ended.stdout.find("# Written by").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("probed.toml"), &ended.stdout[at..]).unwrap();
+    let run = Running::call(folder, &["run", "probed.toml"], &[]).end();
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn an_answer_of_http_after_the_close_is_told_as_such() {
+    let on_close = common::OnClose::AnswerAnd(b"HTTP/1.1 200 OK\r\n\r\n");
+    let server = Server::start(Script::on_close(on_close));
+    let ended = probe(&[&server.url(), "--for", "1s"]);
+    let fact = "it sent an answer of HTTP where only frames may come";
+    assert!(ended.stdout.contains(fact), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("reserved bit"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_first_word_keeps_a_client_and_stands_in_the_scenario() {
+    let server = serving::Doorman::start("open sesame");
+    let without = probe(&[&server.url(), "--for", "2s"]);
+    let fact = "first word it kept no client";
+    assert!(without.stdout.contains(fact), "{}", without.stdout);
+    let with = ["--for", "2s", "--first", "open sesame", "--out", "new.toml"];
+    let with = probe(&[&[server.url().as_str()], &with[..]].concat());
+    assert_eq!(with.code, 0, "{}", with.stderr);
+    assert_eq!(with.stdout.matches(" alive after ").count(), 5);
+    let text = fs::read_to_string(with.folder().join("new.toml")).unwrap();
+    assert!(text.contains("send = { text = \"open sesame\" }"), "{text}");
+    Ended::passes(&text);
+}
+
+#[test]
+fn one_file_serves_with_tls_and_without() {
+    let server = Server::start(Script::default());
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["probe", &server.url(), "--for", "1s", "--out", "one.toml"];
+    let probed = Running::call(folder, &arguments, &[]).end();
+    assert_eq!(probed.code, 0, "{}", probed.stderr);
+    let secure = Reception::secure();
+    let folder = probed.into_folder();
+    fs::write(folder.path().join("ca.pem"), secure.certificate()).unwrap();
+    let url = secure.url("localhost");
+    let run = ["run", "one.toml", "--url", &url, "--ca", "ca.pem"];
+    let ended = Running::call(folder, &run, &[]).end();
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ca.pem"), secure.certificate()).unwrap();
+    let arguments = [
+        "probe", &url, "--for", "2s", "--ca", "ca.pem", "--out", "one.toml",
+    ];
+    let probed = Running::call(folder, &arguments, &[]).end();
+    assert_eq!(probed.code, 0, "{}", probed.stderr);
+    let run = ["run", "one.toml", "--url", &server.url()];
+    let ended = Running::call(probed.into_folder(), &run, &[]).end();
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+}
+
 #[test]
 fn a_server_that_never_stops_talking_does_not_hold_a_probe() {
     let (_runtime, url) = serves(floods);
@@ -257,7 +351,7 @@ fn a_server_under_tls_is_probed_like_any_other() {
     let url = server.url("localhost");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ca.pem"), server.certificate()).unwrap();
-    let arguments = ["probe", &url, "--for", "1s", "--json", "--ca", "ca.pem"];
+    let arguments = ["probe", &url, "--for", "3s", "--json", "--ca", "ca.pem"];
     let ended = Running::call(folder, &arguments, &[]).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -278,7 +372,7 @@ fn a_server_under_tls_is_probed_like_any_other() {
     assert_eq!(tls["client_certificate"], "not_asked");
     assert_eq!(found["offers"]["compression"], "declined");
     assert_eq!(found["offers"]["http2"], "not_spoken");
-    assert_eq!(found["connections"], 13);
+    assert_eq!(found["connections"], 19);
     assert_eq!(found["pings"]["answered"], 20);
     assert_eq!(*fate(&found, "nothing"), Value::Null);
     parses(found["scenario"].as_str().unwrap());
@@ -293,7 +387,7 @@ fn the_scenario_goes_into_a_new_file_without_the_secrets_of_headers() {
         "probe",
         &url,
         "--for",
-        "100ms",
+        "1s",
         "--header",
         "X-Token: s3cret",
         "--out",

@@ -104,7 +104,7 @@ fn what_an_answer_says_is_told_and_written() {
     let arguments = [
         &server.url,
         "--for",
-        "200ms",
+        "2s",
         "--subprotocol",
         "chat5",
         "--subprotocol",
@@ -121,7 +121,7 @@ fn what_an_answer_says_is_told_and_written() {
         &format!("\n# compression = true   # the server agrees to {AGREED}\n"),
         "\n# The server sets the cookie lb, ",
         "\n# Of the subprotocols the server chooses mqtt5.\n",
-        "in all     9 connections\n",
+        "in all     15 connections\n",
     ] {
         assert!(ended.stdout.contains(fact), "{fact}\n\n{}", ended.stdout);
     }
@@ -138,7 +138,7 @@ fn a_redirect_is_followed_and_stands_in_the_scenario() {
         false if head.contains("Cookie: seen=1") => OPENS.to_owned(),
         false => "HTTP/1.1 403 Forbidden\r\n".to_owned(),
     });
-    let found = found(&server.url, "200ms");
+    let found = found(&server.url, "2s");
     let followed = &found["handshake"]["redirects"][0];
     assert_eq!(followed["status"], "HTTP/1.1 307 Elsewhere");
     let to = followed["to"].as_str().unwrap();
@@ -149,7 +149,7 @@ fn a_redirect_is_followed_and_stands_in_the_scenario() {
         .iter()
         .filter(|head| head.starts_with("GET / "))
         .count();
-    assert_eq!((again, &found["connections"]), (1, &10.into()));
+    assert_eq!((again, &found["connections"]), (1, &16.into()));
     let scenario = found["scenario"].as_str().unwrap();
     assert!(
         scenario.contains(&format!("\nredirects = 1   # to {to}\n")),
@@ -184,15 +184,15 @@ fn a_server_that_asks_for_time_gets_it() {
         3 => busy.to_owned(),
         _ => OPENS.to_owned(),
     });
-    let found = found(&server.url, "200ms");
+    let found = found(&server.url, "2s");
     assert_eq!(found["retry_after_s"], 1);
-    assert_eq!(found["unknown"][0]["question"], "pings");
+    assert_eq!(found["unknown"][0]["question"], "quiet");
     let failed = found["unknown"][0]["failed"].as_str().unwrap();
     assert!(
         failed.contains("left alone for 1s (Retry-After)"),
         "{failed}"
     );
-    assert!(found["quiet"].is_object() && found["close"].is_object());
+    assert!(found["pings"].is_object() && found["close"].is_object());
     let scenario = found["scenario"].as_str().unwrap();
     assert!(
         scenario

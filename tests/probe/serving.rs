@@ -69,6 +69,43 @@ impl Reaper {
     }
 }
 
+/// An echo server that keeps a client only if its first message is the right one, and says it soon.
+pub(super) struct Doorman {
+    url: String,
+    _runtime: Runtime,
+}
+
+impl Doorman {
+    pub(super) fn start(word: &'static str) -> Self {
+        let (runtime, url) = serves(move |socket| async move {
+            let mut client = WebSocketStream::from_raw_socket(socket, Role::Server, None).await;
+            let first = tokio::time::timeout(Duration::from_millis(300), client.next()).await;
+            let is_right = matches!(first, Ok(Some(Ok(Message::Text(text)))) if text == word);
+            if !is_right {
+                let frame = CloseFrame {
+                    code: 4408.into(),
+                    reason: "who are you".into(),
+                };
+                client.close(Some(frame)).await.ok()?;
+            }
+            while let Some(Ok(message)) = client.next().await {
+                if message.is_text() || message.is_binary() {
+                    client.send(message).await.ok()?;
+                }
+            }
+            None
+        });
+        Self {
+            url,
+            _runtime: runtime,
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.url.clone()
+    }
+}
+
 /// Starts a server that runs `conversation` on its connection after the handshake.
 pub(super) fn serves<F: Future<Output = Option<()>> + Send + 'static>(
     conversation: impl Fn(TcpStream) -> F + Send + 'static,

@@ -64,7 +64,7 @@ fn a_run_goes_through_the_proxy_of_the_command_line_and_does_not_show_its_passwo
 fn a_probe_goes_through_the_proxy_and_names_it_in_its_scenario() {
     let server = Reception::secure();
     let proxy = Proxy::to(server.address());
-    let ended = through(&proxy, &["probe", "--for", "300ms"]);
+    let ended = through(&proxy, &["probe", "--for", "3s"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     // Where HTTP/2 was asked for TLS has ended, as the server does not speak it.
     assert_asked(&proxy, server.visits().len() + 1);

@@ -184,7 +184,7 @@ fn a_literal_value_of_an_address_is_hidden_in_run_and_probe() {
     let header = format!("Cookie: sid={SECRET};x=1");
     let origin = format!("Origin: https://{SECRET}");
     for extra in [&[][..], &["--json"]] {
-        let probe = ["probe", url.as_str(), "--for", "200ms", "--header", &header];
+        let probe = ["probe", url.as_str(), "--for", "2s", "--header", &header];
         let ended = call(&[&probe[..], &["--header", &origin], extra].concat());
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         assert_hidden(&ended, "probe");

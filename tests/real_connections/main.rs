@@ -13,5 +13,7 @@ mod http2;
 mod names;
 mod page;
 mod probe;
+mod probed;
 mod proxies;
+mod rules;
 mod tls;

@@ -14,7 +14,7 @@ fn found(url: &str) -> Value {
 
 #[track_caller]
 fn found_with(url: &str, options: &[&str]) -> Value {
-    let arguments = ["probe", url, "--for", "100ms", "--json"];
+    let arguments = ["probe", url, "--for", "2s", "--json"];
     let folder = tempfile::tempdir().unwrap();
     let ended = Running::call(folder, &[&arguments, options].concat(), &[]).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
