@@ -22,6 +22,7 @@
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`record`] | what one process of a run recorded, as a file and back | knows a clock or a socket |
+//! | `cluster` | what processes of a run say to each other by way of a NATS server: subjects, permissions, connection, stream | knows a run |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`search`] | the search for the most that holds: what to try next, and what was found | knows a clock or a socket |
 //! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
@@ -32,6 +33,8 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod compare;
 pub mod engine;
 pub mod frame;

@@ -59,6 +59,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     // What processes of one run exchange are shards.
     ("record", &["units", "metric", "measure"]),
+    // An address is written as a scenario's is.
+    (
+        "cluster",
+        &["units", "metric", "measure", "record", "scenario"],
+    ),
     ("verdict", &["units", "metric", "scenario", "measure"]),
     ("search", &["metric", "verdict"]),
     (

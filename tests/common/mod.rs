@@ -12,6 +12,8 @@
 pub mod address;
 pub mod books;
 pub mod frame;
+#[cfg(feature = "cluster")]
+pub mod nats;
 pub mod own;
 pub mod page;
 pub mod peer;

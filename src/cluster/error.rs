@@ -1,0 +1,138 @@
+//! What can go wrong with a broker, each with a way out.
+
+use std::time::Duration;
+
+use crate::units::visible;
+
+use super::events::Refusal;
+
+/// Why something could not be said or heard. Fits after "failed to".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The address is none of a NATS server.
+    #[error(
+        "read the address of the NATS server: {0}\nhint: write it like nats://127.0.0.1:4222, or tls://nats.example.com:4222"
+    )]
+    Address(String),
+    /// A file with credentials, a key or certificates cannot be used.
+    #[error("use {file}: {why}")]
+    Credentials {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and how it is made.
+        why: String,
+    },
+    /// What is said would be readable on the way.
+    #[error(
+        "connect to {0} without TLS\nhint: set up TLS at the server and write tls://…, or accept with `--insecure-nats` that everybody on the way reads and changes what is said"
+    )]
+    Plain(String),
+    /// The server was not reached in time.
+    #[error(
+        "reach the NATS server at {address} within {}: {}\nhint: start one with `nats-server -js`, or look at its address and its port",
+        shown(*limit), visible(why)
+    )]
+    Unreachable {
+        /// Where, without a password.
+        address: String,
+        /// How long it was tried.
+        limit: Duration,
+        /// What happened at the last try.
+        why: String,
+    },
+    /// The server does not know who asks.
+    #[error(
+        "log in at the NATS server at {0}\nhint: give the key of your role with `--nkey FILE` (`wsbench cluster auth` makes it), `--creds FILE`, or user:password@ in the address"
+    )]
+    Login(String),
+    /// The role is not allowed to say or hear this.
+    #[error(
+        "{0}: the NATS server does not permit it\nhint: compare the server's configuration with what `wsbench cluster auth` prints; `wsbench cluster doctor` lists all that is missing"
+    )]
+    NotPermitted(Refusal),
+    /// The server runs without its log.
+    #[error(
+        "{0}: JetStream is off at the NATS server\nhint: start it with `nats-server -js`, or with `jetstream {{}}` in its configuration"
+    )]
+    NoJetStream(&'static str),
+    /// The stream or the bucket was never made.
+    #[error(
+        "{what}: the {missing} WSBENCH is not there\nhint: make it with `wsbench cluster init`"
+    )]
+    Missing {
+        /// What was tried.
+        what: &'static str,
+        /// `stream` or `bucket`.
+        missing: &'static str,
+    },
+    /// It took longer than it may.
+    #[error(
+        "{what} within {}\nhint: look with `wsbench cluster doctor` whether the NATS server answers", shown(*limit)
+    )]
+    TooLate {
+        /// What was tried.
+        what: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// It is longer than is taken.
+    #[error("{what}: it has {bytes} bytes, and {limit} are taken")]
+    TooLong {
+        /// What was tried.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// Nobody listens to a question.
+    #[error("{0}: nobody answers there\nhint: `wsbench cluster ls` shows who is there")]
+    Nobody(&'static str),
+    /// The server or the client library said something else.
+    #[error("{what}: {}", visible(why))]
+    Broker {
+        /// What was tried.
+        what: &'static str,
+        /// What was said.
+        why: String,
+    },
+    /// The thread of the connection cannot be started, or has ended.
+    #[error("run the thread of the connection to the NATS server: {0}")]
+    Thread(String),
+}
+
+impl Error {
+    /// What the client library says, with all causes.
+    pub(super) fn broker(what: &'static str, error: &dyn std::error::Error) -> Self {
+        let why = causes(error);
+        // What the library says where nobody listens to JetStream's subjects.
+        let off = [
+            "no responders",
+            "JetStream resource does not exist",
+            "etstream not enabled",
+        ];
+        match off.iter().any(|said| why.contains(said)) {
+            true => Self::NoJetStream(what),
+            false => Self::Broker { what, why },
+        }
+    }
+}
+
+/// An error and its causes, each once.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn shown(limit: Duration) -> String {
+    // Leaves out what nobody compares.
+    humantime::format_duration(Duration::from_millis(limit.as_millis() as u64)).to_string()
+}

@@ -1,0 +1,37 @@
+//! What processes of one run say to each other, by way of a NATS server: subjects and who may use them, the connection,
+//! the stream that keeps what was said, and the bucket of what is too long for one message.
+//!
+//! ```text
+//! Subject ─► Broker (publish, follow, put, get, ask; each with a deadline) ─► Link (its thread) ─► nats-server
+//! Role    ─► what each may say and hear: what `wsbench cluster auth` prints, and `doctor` tries
+//! ```
+//!
+//! Knows the words of a broker and no run: what the messages hold is said by those who write and read them.
+
+mod address;
+mod auth;
+mod broker;
+mod clock;
+mod doctor;
+mod error;
+mod events;
+mod link;
+mod manifest;
+mod role;
+mod service;
+mod store;
+mod subjects;
+
+pub use address::{Address, Credentials};
+pub use auth::{Settings, configuration};
+pub use broker::{Broker, Reply, Subscription};
+pub use clock::{Offset, Sample, best};
+pub use doctor::Finding;
+pub use error::Error;
+pub use events::Refusal;
+pub use link::{Link, Options};
+pub use manifest::{Agents, Launcher};
+pub use role::{Permissions, Role};
+pub use service::{Card, Known, Question, Seen, Served};
+pub use store::{Ack, Entry, Feed, Limits, Made, State};
+pub use subjects::{AgentId, Call, Kind, RunId, SERVICE, Subject, TokenError, stored};
