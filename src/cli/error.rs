@@ -127,6 +127,34 @@ pub(super) enum CliError {
     /// The plan of a part cannot be made again.
     #[error("make the plan of the parts again: {0}")]
     Changed(String),
+    /// No NATS server is named.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "connect to a NATS server: none is named\nhint: `--nats nats://127.0.0.1:4222`, or the variable NATS_URL; `nats-server -js` starts one"
+    )]
+    NoBroker,
+    /// The NATS server is not there, does not permit something, or does not answer.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Broker(#[from] crate::cluster::Error),
+    /// A NATS server would be open to other machines without TLS.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "let a NATS server listen at {0} without TLS\nhint: `--tls-cert FILE --tls-key FILE`, or accept with `--insecure-nats` that everybody on the way reads and changes what is said"
+    )]
+    OpenBroker(String),
+    /// A file with a key holds none.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "use the key {}: it is none of a user\nhint: name another folder with `--keys`, where it can be made anew", .0.display()
+    )]
+    NoKey(PathBuf),
+    /// A password would stand in a manifest.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "print a manifest with a password in it\nhint: leave USER:PASSWORD@ out of the address, and name a file with the key: `--nkey FILE`"
+    )]
+    LoginInManifest,
     /// A signal came between two runs, or ended one.
     #[error("compare: interrupted")]
     Stopped,
@@ -223,6 +251,12 @@ impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Masked { exit, .. } => *exit,
+            #[cfg(feature = "cluster")]
+            Self::NoBroker
+            | Self::Broker(_)
+            | Self::OpenBroker(_)
+            | Self::NoKey(_)
+            | Self::LoginInManifest => Exit::Invalid,
             Self::Problems(_)
             | Self::Scenario { .. }
             | Self::Exists(_)

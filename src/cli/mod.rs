@@ -7,6 +7,8 @@ mod around;
 mod attempt;
 mod baseline;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod compare;
 mod comparison;
 mod conclude;
@@ -77,6 +79,9 @@ enum Command {
     Report(report::Args),
     /// Put the recorded parts of a run together, and judge them by its gates
     Merge(merge::Args),
+    /// Prepare, examine and tidy up the NATS server of runs on many machines
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Args),
     /// Compare runs with runs, or with a baseline
     Compare(compare::Args),
     /// Keep what a server did, to compare later versions with
@@ -106,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Merge(args) => merge::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(args) => cluster::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Ab(args) => ab::run(&args),

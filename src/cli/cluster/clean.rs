@@ -1,0 +1,59 @@
+//! `wsbench cluster clean`: removes what the server keeps of runs.
+
+use std::time::{Duration, SystemTime};
+
+use super::{NatsArgs, PATIENCE};
+use crate::cli::error::CliError;
+use crate::cli::term;
+use crate::cluster::{Known, Role, RunId};
+use crate::units::counted;
+use crate::verdict::Exit;
+
+/// Remove what the server keeps of old runs. Runs that are going on are not old.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    nats: NatsArgs,
+    /// Remove these runs, however old they are
+    #[arg(value_name = "RUN")]
+    runs: Vec<RunId>,
+    /// Otherwise, remove all runs that began so long ago
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = humantime::parse_duration, conflicts_with = "runs")]
+    older_than: Duration,
+}
+
+/// Executes the whole command.
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let link = args.nats.connect(Role::Coordinator, PATIENCE)?;
+    let known = link.call(|broker| async move { broker.runs(PATIENCE).await })?;
+    let runs = match args.runs.is_empty() {
+        true => old(&known, args.older_than),
+        false => args.runs.clone(),
+    };
+    let mut messages = 0;
+    let count = runs.len();
+    for run in runs {
+        messages += link.call(move |broker| async move {
+            broker.remove(&run, PATIENCE).await?;
+            broker.purge(&run, PATIENCE).await
+        })?;
+    }
+    let text = format!(
+        "{} removed, with {}; {} left\n",
+        counted(count as u64, "run"),
+        counted(messages, "message"),
+        known.len().saturating_sub(count)
+    );
+    term::print(text.as_bytes())?;
+    Ok(Exit::Passed)
+}
+
+fn old(known: &[Known], older_than: Duration) -> Vec<RunId> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let latest = now
+        .unwrap_or_default()
+        .saturating_sub(older_than)
+        .as_nanos() as i128;
+    let old = known.iter().filter(|known| known.begun_ns < latest);
+    old.map(|known| known.run.clone()).collect()
+}

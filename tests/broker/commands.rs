@@ -1,0 +1,535 @@
+//! `wsbench cluster`, with real servers: what `auth` prints lets each role do its work and nothing else, `doctor` names what
+//! is missing, and the rest tells and tidies up what is there.
+
+use std::fs;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use wsbench::cluster::{
+    Call, Card, Credentials, Error, Kind, Limits, Link, Made, Options, Role, RunId, Subject,
+};
+
+use crate::common::nats::{Nats, Version};
+use crate::common::{Ended, Running};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Calls the program, and expects an exit code.
+#[track_caller]
+fn wsbench(arguments: &[&str], code: i32) -> Ended {
+    let ended = Running::call(tempfile::tempdir().unwrap(), arguments, &[]).end();
+    assert_eq!(
+        ended.code, code,
+        "{arguments:?}\n{}{}",
+        ended.stdout, ended.stderr
+    );
+    ended
+}
+
+/// A server as `wsbench cluster auth` prints it, and the folder of its keys.
+fn guarded(version: Version) -> (Nats, TempDir) {
+    let keys = tempfile::tempdir().unwrap();
+    let folder = keys.path().display().to_string();
+    let nats = Nats::configured(version, |address| {
+        let listen = address.to_string();
+        let auth = ["cluster", "auth", "--keys", &folder, "--listen", &listen];
+        let printed = wsbench(&auth, 0).stdout;
+        assert_eq!(wsbench(&auth, 0).stdout, printed, "the keys are made anew");
+        printed
+    });
+    (nats, keys)
+}
+
+fn link(nats: &Nats, keys: &TempDir, role: Role) -> Link {
+    Link::connect(&Options {
+        address: nats.url().parse().unwrap(),
+        credentials: Credentials::Key(keys.path().join(format!("{role}.nk"))),
+        roots: None,
+        insecure: false,
+        role,
+        name: "test".to_owned(),
+        limit: LIMIT,
+    })
+    .unwrap()
+}
+
+fn run() -> RunId {
+    "run-1".parse().unwrap()
+}
+
+fn card() -> Card {
+    Card {
+        name: "one".to_owned(),
+        wsbench: env!("CARGO_PKG_VERSION").to_owned(),
+        host: "here".to_owned(),
+        workers: 2,
+        descriptors: 20_000,
+        run: None,
+    }
+}
+
+fn now() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    since.as_nanos() as u64
+}
+
+#[test]
+#[ignore = "needs nats-server; run by scripts/test"]
+fn with_what_auth_prints_each_role_does_its_work() {
+    for version in Version::ALL {
+        let (nats, keys) = guarded(version);
+        let coordinator = link(&nats, &keys, Role::Coordinator);
+        let agent = link(&nats, &keys, Role::Agent);
+        let made = coordinator.call(|broker| async move {
+            let limits = Limits {
+                stream_bytes: 64 << 20,
+                bucket_bytes: 16 << 20,
+                replicas: 1,
+            };
+            broker.init(limits, LIMIT).await
+        });
+        assert_eq!(made, Ok((Made::New, Made::New)));
+
+        // The agent is found, asked and answers.
+        let served = agent.call(|broker| async move { broker.serve(card, now, LIMIT).await });
+        let mut served = served.unwrap();
+        let id = served.id.clone();
+        agent.handle().spawn(async move {
+            while let Some(question) = served.next(LIMIT).await {
+                assert_eq!(question.call, Call::Offer);
+                question.answer(Bytes::from_static(b"yes")).await.unwrap();
+            }
+        });
+        let seen = coordinator.call(|broker| async move { broker.agents(LIMIT, 1).await });
+        let seen = seen.unwrap();
+        assert_eq!((&seen[0].id, &seen[0].card), (&id, &card()));
+        let asked = id.clone();
+        let offset =
+            coordinator.call(|broker| async move { broker.offset(&asked, now, 16, LIMIT).await });
+        let offset = offset.unwrap();
+        assert!(offset.ns.unsigned_abs() <= offset.bound_ns, "{offset:?}");
+        let answer = coordinator.call(|broker| async move {
+            let offer = Subject::call(&id, Call::Offer);
+            broker.ask(&offer, Bytes::new(), LIMIT).await
+        });
+        assert_eq!(answer.unwrap().payload, "yes");
+
+        // Plan and bundle go one way, shards and signs of life the other.
+        let bundle = Bytes::from(vec![7; 1 << 20]);
+        let told = bundle.clone();
+        let said = coordinator.call(|broker| async move {
+            broker.put(&run(), told, LIMIT).await?;
+            broker
+                .publish(
+                    &Subject::to_all(&run(), Kind::Plan),
+                    "plan",
+                    Bytes::from_static(b"plan"),
+                    LIMIT,
+                )
+                .await
+        });
+        assert!(said.is_ok(), "{said:?}");
+        let heard = agent.call(|broker| async move {
+            let mut orders = broker.follow(&Subject::orders(&run()), LIMIT).await?;
+            let plan = orders.next(LIMIT).await?.map(|entry| entry.payload);
+            let bundle = broker.get(&run(), 2 << 20, LIMIT).await?;
+            for kind in [Kind::Ready, Kind::Settled, Kind::Shard, Kind::Done] {
+                let subject = Subject::of(&run(), kind, 1);
+                broker
+                    .publish(&subject, &kind.to_string(), Bytes::from_static(b"x"), LIMIT)
+                    .await?;
+            }
+            Ok((plan, bundle))
+        });
+        assert!(
+            heard == Ok((Some(Bytes::from_static(b"plan")), Some(bundle.to_vec()))),
+            "{:?}",
+            heard.map(|(plan, bundle)| (plan, bundle.map(|bytes| bytes.len())))
+        );
+        let signs = coordinator.call(|broker| async move {
+            broker
+                .hear(&Subject::of_all(&run(), Kind::Alive), LIMIT)
+                .await
+        });
+        let said = agent.call(|broker| async move {
+            broker
+                .say(
+                    &Subject::of(&run(), Kind::Alive, 1),
+                    Bytes::from_static(b"up"),
+                    LIMIT,
+                )
+                .await
+        });
+        assert_eq!(said, Ok(()));
+        let mut signs = signs.unwrap();
+        let sign = coordinator.call(|_| async move { Ok(signs.next(LIMIT).await) });
+        assert_eq!(sign.unwrap().unwrap().subject, "wsb-said.run-1.alive.1");
+        let read = coordinator.call(|broker| async move {
+            let mut all = broker.follow(&Subject::everything(&run()), LIMIT).await?;
+            let mut subjects = Vec::new();
+            while subjects.len() < 5 {
+                subjects.extend(all.next(LIMIT).await?.map(|entry| entry.subject));
+            }
+            Ok(subjects)
+        });
+        assert_eq!(read.unwrap()[4], "wsb.run-1.done.1");
+
+        // The doctor has nothing to say, in either role.
+        for role in ["coordinator", "agent"] {
+            let key = keys.path().join(format!("{role}.nk")).display().to_string();
+            let examined = [
+                "cluster",
+                "doctor",
+                "--nats",
+                &nats.url(),
+                "--nkey",
+                &key,
+                "--role",
+                role,
+            ];
+            let said = wsbench(&examined, 0).stdout;
+            assert!(
+                !said.contains("WRONG") && said.contains("OK     permissions  all "),
+                "{said}"
+            );
+            assert_eq!(
+                said.contains("one: its clock is "),
+                role == "coordinator",
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs nats-server; run by scripts/test"]
+fn with_what_auth_prints_an_agent_does_nothing_else() {
+    for version in Version::ALL {
+        let (nats, keys) = guarded(version);
+        let coordinator = link(&nats, &keys, Role::Coordinator);
+        coordinator
+            .call(|broker| async move { broker.init(Limits::default(), LIMIT).await })
+            .unwrap();
+        let agent = link(&nats, &keys, Role::Agent);
+        let refused = |result: Result<(), Error>, subject: &str| match result {
+            Err(Error::NotPermitted(refusal)) => {
+                assert!(refusal.subject().starts_with(subject), "{refusal}")
+            }
+            other => panic!("{subject}: {other:?}"),
+        };
+        for kind in [Kind::Plan, Kind::Start, Kind::Windows, Kind::Stop] {
+            let subject = Subject::to_all(&run(), kind);
+            let name = subject.to_string();
+            let said = agent.call(|broker| async move {
+                broker
+                    .publish(&subject, "1", Bytes::new(), LIMIT)
+                    .await
+                    .map(drop)
+            });
+            refused(said, &name);
+        }
+        let followed = |subject: Subject| {
+            agent.call(|broker| async move { broker.follow(&subject, LIMIT).await.map(drop) })
+        };
+        let making = "$JS.API.CONSUMER.CREATE.WSBENCH.";
+        refused(followed(Subject::everything(&run())), making);
+        refused(followed(Subject::of_all(&run(), Kind::Shard)), making);
+        refused(
+            agent.call(|broker| async move { broker.purge(&run(), LIMIT).await.map(drop) }),
+            "$JS.API.STREAM.PURGE.WSBENCH",
+        );
+        refused(
+            agent.call(|broker| async move {
+                let other = Limits {
+                    replicas: 3,
+                    ..Limits::default()
+                };
+                broker.init(other, LIMIT).await.map(drop)
+            }),
+            "$JS.API.STREAM.UPDATE.WSBENCH",
+        );
+        refused(
+            agent.call(|broker| async move {
+                broker.put(&run(), Bytes::from_static(b"x"), LIMIT).await
+            }),
+            "$O.WSBENCH.C.",
+        );
+        refused(
+            agent.call(|broker| async move { broker.agents(LIMIT, 1).await.map(drop) }),
+            "$SRV.STATS.wsbench-agent",
+        );
+        let other = "someone".parse().unwrap();
+        refused(
+            agent.call(move |broker| async move {
+                broker
+                    .ask(&Subject::call(&other, Call::Stop), Bytes::new(), LIMIT)
+                    .await
+                    .map(drop)
+            }),
+            "wsb-said.agent.someone.stop",
+        );
+        refused(
+            agent.call(|broker| async move {
+                broker
+                    .hear(&Subject::of_all(&run(), Kind::Alive), LIMIT)
+                    .await
+                    .map(drop)
+            }),
+            "wsb-said.run-1.alive.*",
+        );
+        // A wildcard in the place of a run opens nothing either.
+        let seed = fs::read_to_string(keys.path().join("agent.nk")).unwrap();
+        let url = nats.url();
+        let made = agent.call(|_| async move {
+            let options = async_nats::ConnectOptions::with_nkey(seed.trim().to_owned());
+            let options = options.custom_inbox_prefix(Role::Agent.inbox());
+            let client = options.connect(url).await.unwrap();
+            let jetstream = async_nats::jetstream::new(client);
+            let stream = jetstream.get_stream("WSBENCH");
+            let filter = async_nats::jetstream::consumer::pull::OrderedConfig {
+                name: Some("sly".to_owned()),
+                filter_subject: "wsb.>.all.*".to_owned(),
+                ..Default::default()
+            };
+            Ok(stream.await.unwrap().create_consumer(filter).await.is_ok())
+        });
+        assert_eq!(made, Ok(false));
+        // Nor may the coordinator say what an agent measured.
+        let said = coordinator.call(|broker| async move {
+            broker
+                .publish(
+                    &Subject::of(&run(), Kind::Shard, 1),
+                    "1",
+                    Bytes::new(),
+                    LIMIT,
+                )
+                .await
+                .map(drop)
+        });
+        refused(said, "wsb.run-1.shard.1");
+        // Who has no key is not let in.
+        let none = wsbench(&["cluster", "ls", "--nats", &nats.url()], 2).stderr;
+        assert!(
+            none.contains("failed to log in") && none.contains("--nkey FILE"),
+            "{none}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs nats-server; run by scripts/test"]
+fn the_doctor_names_each_permission_that_is_missing() {
+    for version in Version::ALL {
+        let keys = tempfile::tempdir().unwrap();
+        let folder = keys.path().display().to_string();
+        let gone = [
+            "\"wsb.*.all.windows\"",
+            "\"$JS.API.CONSUMER.MSG.NEXT.WSBENCH.*\"",
+            "\"wsb-said.*.alive.*\"",
+        ];
+        let nats = Nats::configured(version, |address| {
+            let listen = address.to_string();
+            let auth = ["cluster", "auth", "--keys", &folder, "--listen", &listen];
+            let printed = wsbench(&auth, 0).stdout;
+            let lines = printed.lines().filter(|line| !gone.contains(&line.trim()));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        let key = keys.path().join("coordinator.nk").display().to_string();
+        let said = wsbench(
+            &["cluster", "doctor", "--nats", &nats.url(), "--nkey", &key],
+            2,
+        )
+        .stdout;
+        for line in [
+            "WRONG  permissions  3 of ",
+            "publish to `wsb.*.all.windows`",
+            "publish to `$JS.API.CONSUMER.MSG.NEXT.WSBENCH.*`",
+            "subscribe to `wsb-said.*.alive.*`",
+            "hint: ",
+        ] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        let lines = said.lines().map(str::trim);
+        let named =
+            lines.filter(|line| line.starts_with("publish to") || line.starts_with("subscribe to"));
+        assert_eq!(named.count(), gone.len(), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs nats-server; run by scripts/test"]
+fn what_is_wrong_with_a_server_is_said_in_words() {
+    for version in Version::ALL {
+        let nats = Nats::without_jetstream(version);
+        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
+        assert!(
+            said.contains("JetStream is off") && said.contains("nats-server -js"),
+            "{said}"
+        );
+
+        let nats = Nats::start(version);
+        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
+        assert!(said.contains(&version.number()), "{said}");
+        for missing in [
+            "the stream WSBENCH is not there",
+            "the bucket WSBENCH is not there",
+        ] {
+            assert!(
+                said.contains(missing) && said.contains("wsbench cluster init"),
+                "{said}"
+            );
+        }
+        let init = wsbench(&["cluster", "init", "--nats", &nats.url()], 0).stdout;
+        assert!(
+            init.contains("stream WSBENCH: made, at most 4GiB"),
+            "{init}"
+        );
+        let again = wsbench(
+            &[
+                "cluster",
+                "init",
+                "--nats",
+                &nats.url(),
+                "--max-bytes",
+                "1GiB",
+            ],
+            0,
+        )
+        .stdout;
+        assert!(
+            again.contains("stream WSBENCH: changed, at most 1GiB"),
+            "{again}"
+        );
+        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 0).stdout;
+        assert!(
+            said.contains("OK     round trip") && said.contains("none is there"),
+            "{said}"
+        );
+        assert!(said.contains("of 1024 MiB"), "{said}");
+
+        let small = Nats::configured(version, |_| {
+            "jetstream { store_dir: nats-store }\nmax_payload: 64KB\n".to_owned()
+        });
+        let said = wsbench(&["cluster", "doctor", "--nats", &small.url()], 2).stdout;
+        assert!(
+            said.contains("WRONG  messages") && said.contains("max_payload"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs nats-server; run by scripts/test"]
+fn runs_and_agents_are_listed_and_old_runs_removed() {
+    for version in Version::ALL {
+        let nats = Nats::start(version);
+        let url = nats.url();
+        let url = url.as_str();
+        let empty = wsbench(&["cluster", "ls", "--nats", url], 0).stdout;
+        assert_eq!(empty, "no agent answers\nno run is known\n");
+        wsbench(&["cluster", "init", "--nats", url], 0);
+        let options = |role| Options {
+            address: url.parse().unwrap(),
+            credentials: Credentials::None,
+            roots: None,
+            insecure: false,
+            role,
+            name: "test".to_owned(),
+            limit: LIMIT,
+        };
+        let coordinator = Link::connect(&options(Role::Coordinator)).unwrap();
+        let agent = Link::connect(&options(Role::Agent)).unwrap();
+        let served = agent.call(|broker| async move { broker.serve(card, now, LIMIT).await });
+        for name in ["first", "second"] {
+            let run: RunId = name.parse().unwrap();
+            let plan = Subject::to_all(&run, Kind::Plan);
+            let ready = Subject::of(&run, Kind::Ready, 1);
+            let said = coordinator.call(|broker| async move {
+                broker
+                    .put(&run, Bytes::from_static(b"bundle"), LIMIT)
+                    .await?;
+                broker
+                    .publish(&plan, &plan.to_string(), Bytes::new(), LIMIT)
+                    .await
+            });
+            assert!(said.is_ok(), "{said:?}");
+            let said = agent.call(|broker| async move {
+                broker
+                    .publish(&ready, &ready.to_string(), Bytes::new(), LIMIT)
+                    .await
+            });
+            assert!(said.is_ok(), "{said:?}");
+        }
+        let listed = wsbench(&["cluster", "ls", "--nats", url], 0).stdout;
+        assert!(
+            listed.starts_with("1 agent\n  one  here  2 workers  20,000 descriptors"),
+            "{listed}"
+        );
+        assert!(
+            listed.contains("2 runs\n  first ") && listed.contains("1 agent ready  0 ended"),
+            "{listed}"
+        );
+        let cleaned = wsbench(&["cluster", "clean", "--nats", url], 0).stdout;
+        assert_eq!(cleaned, "0 runs removed, with 0 messages; 2 left\n");
+        let cleaned = wsbench(&["cluster", "clean", "--nats", url, "first"], 0).stdout;
+        assert_eq!(cleaned, "1 run removed, with 2 messages; 1 left\n");
+        let cleaned = wsbench(
+            &["cluster", "clean", "--nats", url, "--older-than", "0s"],
+            0,
+        )
+        .stdout;
+        assert_eq!(cleaned, "1 run removed, with 2 messages; 0 left\n");
+        let gone = coordinator.call(|broker| async move {
+            broker.get(&"second".parse().unwrap(), 1 << 20, LIMIT).await
+        });
+        assert_eq!(gone, Ok(None));
+        drop(served);
+    }
+}
+
+#[test]
+fn nothing_is_said_in_plain_text_to_another_machine() {
+    let refused = wsbench(&["cluster", "ls", "--nats", "nats://nats.example.com"], 2).stderr;
+    assert!(
+        refused.contains("without TLS") && refused.contains("--insecure-nats"),
+        "{refused}"
+    );
+    let refused = wsbench(&["cluster", "auth", "--listen", "0.0.0.0:4222"], 2).stderr;
+    assert!(refused.contains("--tls-cert FILE"), "{refused}");
+    let none = wsbench(&["cluster", "ls"], 2).stderr;
+    assert!(
+        none.contains("none is named") && none.contains("NATS_URL"),
+        "{none}"
+    );
+    let secret = [
+        "cluster",
+        "manifest",
+        "--kind",
+        "slurm",
+        "--nats",
+        "tls://u:hidden@nats.example.com",
+    ];
+    let refused = wsbench(&secret, 2).stderr;
+    assert!(
+        refused.contains("password") && !refused.contains("hidden"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_key_that_is_there_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("agent.nk"), "not a key\n").unwrap();
+    let auth = Running::call(folder, &["cluster", "auth"], &[]).end();
+    assert_eq!(auth.code, 2, "{}", auth.stderr);
+    assert!(
+        auth.stderr.contains("agent.nk") && auth.stdout.is_empty(),
+        "{}",
+        auth.stderr
+    );
+    assert_eq!(
+        fs::read_to_string(auth.folder().join("agent.nk")).unwrap(),
+        "not a key\n"
+    );
+}
