@@ -47,8 +47,10 @@ pub(super) async fn accept(socket: TcpStream, rooms: Option<&Rooms>, counter: &C
         return until_upgrade(socket, rooms, counter).await;
     }
     if let Ok(Some(refusal)) = timeout(TIMEOUT, refusal(&socket)).await {
+        // Who has the answer finds it counted.
+        counter.failed();
         let _ = timeout(TIMEOUT, answer(socket, refusal)).await;
-        return Entry::Failed;
+        return Entry::Done;
     }
     let upgrade = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
     match timeout(TIMEOUT, upgrade).await {

@@ -66,8 +66,11 @@ fn the_built_in_server_is_acquitted_whatever_its_heartbeat() {
     }
 }
 
-/// What the scripted server breaks besides, since it ends nobody who sends what is illegal, and does not look at requests.
-const LENIENT: [&str; 8] = ["H3", "H4", "H5", "R5", "R13b", "R13c", "R13d", "R13e"];
+/// What the scripted server breaks besides: it ends nobody who sends what is illegal, repeats illegal codes and texts, and
+/// does not look at requests.
+const LENIENT: [&str; 10] = [
+    "H3", "H4", "H5", "R5", "R10", "R13b", "R13c", "R13d", "R13e", "F4",
+];
 
 fn convicts(script: Script, ids_of_fault: &[&str]) {
     let server = Server::start(script);
@@ -76,7 +79,7 @@ fn convicts(script: Script, ids_of_fault: &[&str]) {
     let found: Vec<&str> = found.iter().map(String::as_str).collect();
     let found: Vec<&str> = found
         .into_iter()
-        .filter(|id| !LENIENT.contains(id))
+        .filter(|id| ids_of_fault.contains(id) || !LENIENT.contains(id))
         .collect();
     assert_eq!(found, ids_of_fault, "{rules:#?}");
     assert_eq!(code, 3);
@@ -105,7 +108,7 @@ fn each_fault_is_found_and_no_other() {
         (Script::on_close(OnClose::AnswerAnd(SECOND_CLOSE)), &["R7"]),
         (
             Script::act(When::Quiet(Duration::from_millis(500)), Act::Send(abnormal)),
-            &["R10"],
+            &["R7", "R10"],
         ),
     ];
     // They wait nearly all the time.

@@ -327,7 +327,8 @@ fn one_file_serves_with_tls_and_without() {
     ];
     let probed = Running::call(folder, &arguments, &[]).end();
     assert_eq!(probed.code, 0, "{}", probed.stderr);
-    let run = ["run", "one.toml", "--url", &server.url()];
+    let plain = Reception::open();
+    let run = ["run", "one.toml", "--url", &plain.url("localhost")];
     let ended = Running::call(probed.into_folder(), &run, &[]).end();
     assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
 }

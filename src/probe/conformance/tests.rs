@@ -29,14 +29,6 @@ fn fin(step: usize) -> Came {
     came(step, What::End(TcpEnding::Fin))
 }
 
-/// The end of TCP half a minute after the open.
-fn late_fin() -> Came {
-    Came {
-        at_ns: 30 * SECOND,
-        ..fin(0)
-    }
-}
-
 /// What a connection saw that played so many steps.
 fn log(steps: usize, came: Vec<Came>) -> Log {
     let closed = came
