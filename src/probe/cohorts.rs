@@ -6,7 +6,7 @@ use super::endings::manner;
 use super::findings::{Findings, How, Limit, Since};
 use super::scenario::CLIENTS;
 use crate::frame::may_be_sent;
-use crate::units::{format_duration, human_ns};
+use crate::units::{counted, format_duration, human_ns};
 
 /// The least distance from the measured time to each end of its window.
 const MARGIN: Duration = Duration::from_millis(250);
@@ -111,9 +111,14 @@ fn seen(limit: &Limit) -> String {
         (1, _) => format!(
             "Seen once, after {first}; the window allows for a timer that serves all clients"
         ),
-        (times, true) => format!("Seen {times} times, after {range}"),
-        (times, false) => {
-            format!("Seen {times} times, after {range}, as by a timer that serves all clients")
+        (times, is_exact) => {
+            let times = counted(times.into(), "time");
+            let timer = if is_exact {
+                ""
+            } else {
+                ", as by a timer that serves all clients"
+            };
+            format!("Seen {times}, after {range}{timer}")
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::breach::code_breach;
 use super::findings::{Ending, How, Idle, Limit, Since, Tcp};
-use crate::units::{human_ns, is_harmless};
+use crate::units::{counted, human_ns, is_harmless};
 
 /// What ends a silent client.
 pub(super) fn idle(found: &Idle) -> Vec<String> {
@@ -51,7 +51,8 @@ fn looks(limit: &Limit) -> Option<String> {
         (1, _) => Some("seen once; `--for` with a longer time looks again".to_owned()),
         (_, true) => None,
         (seen, false) => Some(format!(
-            "seen {seen} times, after {least} to {most}: a timer may serve all clients"
+            "seen {}, after {least} to {most}: a timer may serve all clients",
+            counted(seen.into(), "time")
         )),
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
 
 use wsbench::scenario::{Origin, PresetInWords, presets};
 
+use super::common::process;
 use super::common::run::{run, trusted};
 use super::common::table;
 
@@ -314,7 +314,7 @@ impl Package {
                 )
             }
             Self::Debian(name) => {
-                let query = Command::new("dpkg-query")
+                let query = process::command("dpkg-query")
                     .args(["-W", "-f", "${Version}", name])
                     .output();
                 let version = String::from_utf8(query.unwrap().stdout).unwrap();

@@ -92,11 +92,14 @@ impl Spoken {
         let DeValue::Table(send) = send?.get_ref() else {
             return None;
         };
-        let mut word = [send.get("prefix"), send.get("text").or(send.get("json"))]
-            .into_iter()
-            .flatten()
-            .filter_map(text)
-            .collect::<String>();
+        let mut word = [
+            send.get("prefix"),
+            send.get("text").or_else(|| send.get("json")),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(text)
+        .collect::<String>();
         if let Some(DeValue::Table(options)) = parts.get("option").map(Spanned::get_ref) {
             for (name, option) in options {
                 let DeValue::Table(option) = option.get_ref() else {
