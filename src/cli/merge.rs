@@ -10,13 +10,13 @@ use super::conclude::Reporting;
 use super::error::CliError;
 use super::files;
 use super::input::Loaded;
-use super::part::{again, differs, start_of};
+use super::part::{again, differs, or_its_name, start_of};
 use super::past::{Against, Generator, Past};
 use super::signals::Signals;
 use crate::engine::{self, Limits, Recorded, Replayed, replay};
 use crate::measure::{Layout, Sample, Shard, Summary, Surroundings};
 use crate::plan::Plan;
-use crate::record::{End, Head, PartOf, Reader};
+use crate::record::{End, Head, Machine, PartOf, Reader};
 use crate::report::{Host, Options, Parts, Run};
 use crate::units::Timestamp;
 use crate::verdict::{Exit, Facts, Outcome, PartFacts, Throttling, judge};
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     // There may be more parts than the soft limit of descriptors allows.
     Limits::of_this_machine();
     let parts = open_all(&args.files)?;
-    let mut loaded = again(parts[0].head())?;
+    let mut loaded = again(&parts[0].head().recipe, &or_its_name)?;
     let run = merge(args, &mut loaded, parts);
     run.map_err(|error| error.masked(&loaded.scenario.secrets))
 }
@@ -49,13 +49,13 @@ fn merge(args: &Args, loaded: &mut Loaded, mut parts: Vec<PartFile>) -> Result<E
         .iter()
         .map(|part| part.head().machine.workers as usize);
     let generator = Generator {
-        host: host(&parts),
+        host: common(|| parts.iter().map(|part| &part.head().machine)),
         workers: workers.sum(),
         processes: parts.len(),
     };
     let past = Past::open(&args.against, loaded, &generator)?;
     let labels = args.reporting.labels(loaded)?;
-    let plan = Plan::new(loaded.scenario.clone(), head.seed, 0);
+    let plan = Plan::new(loaded.scenario.clone(), head.recipe.seed, 0);
     let layout = plan.layout();
     for part in &mut parts {
         part.layout = Some(layout.clone());
@@ -81,8 +81,8 @@ fn merge(args: &Args, loaded: &mut Loaded, mut parts: Vec<PartFile>) -> Result<E
         scenario_text: &loaded.text,
         scenario_file: loaded.file.clone(),
         options: Options {
-            seed: head.seed,
-            overrides: head.changes.clone(),
+            seed: head.recipe.seed,
+            overrides: head.recipe.changes.clone(),
             labels,
         },
         host: generator.host,
@@ -247,16 +247,10 @@ fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
         (None, true) => Outcome::Interrupted,
         (None, false) => Outcome::Completed,
     };
-    let words = [
-        machine.cpu_model.clone().unwrap_or_default(),
-        format!("{} {}", machine.os, machine.arch),
-        machine.kernel.clone().unwrap_or_default(),
-    ];
-    let words = words.into_iter().filter(|word| !word.is_empty());
     PartFacts {
         number: part.part().number,
         name: None,
-        machine: words.collect::<Vec<_>>().join(", "),
+        machine: described(machine),
         facts: Facts {
             outcome,
             workers: machine.workers as usize,
@@ -275,13 +269,23 @@ fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
     }
 }
 
+/// A machine, for people.
+pub(super) fn described(machine: &Machine) -> String {
+    let words = [
+        machine.cpu_model.clone().unwrap_or_default(),
+        format!("{} {}", machine.os, machine.arch),
+        machine.kernel.clone().unwrap_or_default(),
+    ];
+    let words = words.into_iter().filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// The machine, as far as all parts have the same; else what is said of all of them.
-fn host(parts: &[PartFile]) -> Host {
+pub(super) fn common<'a, I: Iterator<Item = &'a Machine>>(machines: impl Fn() -> I) -> Host {
     fn same<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {
         let first = all.next()?;
         all.all(|other| other == first).then_some(first)
     }
-    let machines = || parts.iter().map(|part| &part.head().machine);
     let several = || "several".to_owned();
     // `2 × A, 1 × B`: in the order of their names, so that the same machines are the same mixture.
     let mixture = || {

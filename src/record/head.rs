@@ -4,15 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// The first record: which part of which run this is. Holds no secret but those that the scenario's text spells out.
+/// The first record: which part of which run this is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// The version of the program that wrote it.
-    pub wsbench: String,
     /// The part.
     pub part: PartOf,
     /// The time of the first dial of all parts, in nanoseconds since 1970.
     pub start_ns: u64,
+    /// What the plan is made of; the same in all parts.
+    pub recipe: Recipe,
+    /// The machine.
+    pub machine: Machine,
+}
+
+/// What makes a plan: any machine can make it again. Holds no secret but those that the scenario's text spells out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The version of the program that wrote it.
+    pub wsbench: String,
     /// The seed.
     pub seed: u64,
     /// The scenario, as the command line named it.
@@ -25,10 +34,8 @@ pub struct Head {
     pub changes: Vec<String>,
     /// The files that it was read from, by name, with the SHA-256 of each in hexadecimal.
     pub files: Vec<(String, String)>,
-    /// The SHA-256 of all that makes the plan, in hexadecimal; the same in all parts.
+    /// The SHA-256 of all of this and of what became of it, in hexadecimal.
     pub plan: String,
-    /// The machine.
-    pub machine: Machine,
 }
 
 impl Head {

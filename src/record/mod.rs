@@ -2,7 +2,7 @@
 //! shard of each second, and an end. Knows neither a socket nor a clock.
 //!
 //! ```text
-//! "wsbr" 1 │ length, check, record │ length, check, record │ …
+//! "wsbr" 2 │ length, check, record │ length, check, record │ …
 //! ```
 //!
 //! A record is MessagePack by name. Its length and its check stand before it, so a file that was cut is told from one that
@@ -11,11 +11,13 @@
 
 #[cfg(any(test, fuzzing))]
 mod any;
+mod assembly;
 mod error;
 mod frame;
 mod head;
 mod piece;
 mod reader;
+mod records;
 #[cfg(any(test, fuzzing))]
 mod sample;
 mod writer;
@@ -23,9 +25,11 @@ mod writer;
 #[cfg(any(test, fuzzing))]
 pub(crate) use any::assert_bounded;
 
+pub use assembly::{Assembly, Second, Taken};
 pub use error::RecordError;
-pub use head::{End, Head, Machine, PartOf};
-pub use reader::{Reader, Second};
+pub use head::{End, Head, Machine, PartOf, Recipe};
+pub use reader::Reader;
+pub use records::Records;
 pub use writer::Writer;
 
 /// The most bytes of a shard in one record.

@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn whatever_comes_is_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&bytes).is_err());
-        let begun = [b"wsbr\x01".to_vec(), bytes].concat();
+        let begun = [b"wsbr\x02".to_vec(), bytes].concat();
         prop_assert!(read(&begun).is_err());
     }
 }
@@ -192,7 +192,7 @@ fn a_long_shard_takes_several_records() {
 fn what_is_wrong_is_named() {
     assert!(error(b"{\"schema_version\": 1}").contains("no recorded part"));
     assert!(error(b"").contains("no recorded part"));
-    assert!(error(b"wsbr\x02").contains("version 2"));
+    assert!(error(b"wsbr\x03").contains("version 3"));
     let bytes = written(&[shard(1, &[1], false), shard(2, &[3], false)]);
     let twice = [&bytes[..], &bytes[..]].concat();
     assert!(error(&twice).contains("goes on after its end"));

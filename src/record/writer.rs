@@ -63,6 +63,11 @@ impl<W: Write> Writer<W> {
         self.out.flush()
     }
 
+    /// Where it writes to.
+    pub fn out(&self) -> &W {
+        &self.out
+    }
+
     /// Writes the end, with the seconds and connections that were told of.
     ///
     /// # Errors

@@ -3,14 +3,19 @@
 
 mod bundle;
 mod play;
+mod recording;
 mod refused;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::SystemTime;
 
-pub(super) use bundle::{again, differs, start_of};
+#[cfg(feature = "cluster")]
+pub(super) use bundle::{Bundle, run_number};
+pub(super) use bundle::{again, differs, or_its_name, start_of};
 pub(super) use play::Part;
+#[cfg(feature = "cluster")]
+pub(super) use recording::{Recorded, Recording, machine};
 
 use crate::plan::Share;
 use crate::record::PartOf;

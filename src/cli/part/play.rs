@@ -1,13 +1,11 @@
 //! Plays one part: as a run is played, but from a named time on, and into a file instead of a verdict.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::info;
 
-use super::bundle::{Bundle, again, run_number};
+use super::bundle::{Bundle, again, or_its_name, run_number};
+use super::recording::{Recorded, Recording, machine};
 use super::{Asked, refused};
 use crate::cli::error::CliError;
 use crate::cli::files;
@@ -16,15 +14,11 @@ use crate::cli::observer::RunObserver;
 use crate::cli::signals::Signals;
 use crate::cli::start::{self, Started};
 use crate::cli::term;
-use crate::engine::{self, Finished};
-use crate::host::{self, Throttled};
-use crate::measure::{Sample, Shard, Usage};
+use crate::engine::Finished;
 use crate::metric::Counter;
-use crate::net;
 use crate::plan::{Plan, Share};
-use crate::record::{End, Machine, PartOf, Writer};
-use crate::report::{Host, utc};
-use crate::time;
+use crate::record::{Head, PartOf};
+use crate::report::utc;
 use crate::units::{Nanos, counted, human_count, human_ns};
 use crate::verdict::Exit;
 
@@ -64,14 +58,18 @@ impl Part<'_> {
             scenario: self.scenario,
             loaded: self.loaded,
             seed: self.seed,
-            start_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
         };
-        let machine = machine(share.workers());
-        let head = bundle.head(part, machine)?;
+        let head = Head {
+            part,
+            start_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            recipe: bundle.recipe()?,
+            machine: machine(share.workers()),
+        };
         // What `merge` will do is done once before the load: afterwards it would be too late to be told.
-        again(&head)?;
+        again(&head.recipe, &or_its_name)?;
         let scenario = self.loaded.scenario.clone();
-        let plan = Plan::new(scenario, self.seed, run_number(&head));
+        let which = format!("{} {}", head.start_ns, part.parts);
+        let plan = Plan::new(scenario, self.seed, run_number(&head.recipe, &which));
         refused::check(&plan, part, share)?;
         check_start(start_at)?;
         start::get_rights(&plan, share)?;
@@ -79,8 +77,6 @@ impl Part<'_> {
         let (signals, _) = Signals::listen()?;
         let layout = plan.layout();
         let file = files::create(record, &self.loaded.files)?;
-        let writer = Writer::begin(BufWriter::new(file), &head, layout);
-        let writer = writer.map_err(|source| CliError::write(record, source))?;
         let interrupt = signals.interrupts()?;
         let Started {
             target: _target,
@@ -95,54 +91,20 @@ impl Part<'_> {
                 utc(start_at)
             ));
         }
+        let inner = RunObserver::new(&self.loaded.scenario, &around, None, self.quiet);
+        let recording = Recording::begin(file, &head, layout, inner);
+        let mut recording = recording.map_err(|source| CliError::write(record, source))?;
         let (origin, late) = wait_until(start_at, &signals)?;
         info!(late_ns = late.as_nanos() as u64, "the part begins");
 
-        let before = host::throttled();
-        let mut observer = PartObserver {
-            inner: RunObserver::new(&self.loaded.scenario, &around, None, self.quiet),
-            writer,
-            failure: None,
-        };
         let mut finished = prepared
             .begun_at(origin)
-            .run(interrupt, &mut observer)
+            .run(interrupt, &mut recording)
             .map_err(CliError::Engine)?;
-        let PartObserver {
-            inner,
-            writer,
-            failure,
-        } = observer;
-        inner.end();
-        let (surroundings, failed) = around.end(finished.origin, &mut finished.summary);
-        let broken = finished.failure.take().map(CliError::Engine).or(failed);
-        let throttling = host::throttled().zip(before).map(|(now, before)| {
-            let Throttled { periods, throttled } = now.since(before);
-            (periods, throttled)
-        });
         let secrets = &self.loaded.scenario.secrets;
-        let shown = |text: String| secrets.mask(&text).into_owned();
-        let end = End {
-            seconds: 0,
-            opened: 0,
-            interrupted: finished.interrupted,
-            failure: broken.as_ref().map(|error| shown(error.to_string())),
-            settled_ns: finished.settled,
-            load_ended_ns: finished.load_ended,
-            ended_ns: finished.ended,
-            late_ns: Nanos::from(late).0,
-            throttling,
-            look_ups_failed: (surroundings.look_ups_failed)
-                .map(|(count, last)| (count, shown(last))),
-        };
-        let written = match failure {
-            Some(failure) => Err(failure),
-            None => writer.end(end).and_then(in_whole),
-        };
-        let written = written.map_err(|source| CliError::LateWrite {
-            path: record.to_owned(),
-            source,
-        });
+        let seconds = recording.over();
+        let Recorded { broken, written } =
+            seconds.end(&mut finished, around, late, secrets, record);
         if !self.quiet && written.is_ok() {
             term::print(self.summary(&finished).as_bytes())?;
         }
@@ -168,38 +130,6 @@ impl Part<'_> {
             "part {number} of {parts}: {opened} opened, {failed} failed, {sent} sent; it ended after {ended}\n\
              recorded in {record}; when all parts are there, `wsbench merge` judges them together\n"
         )
-    }
-}
-
-/// Syncs a file that was written to its end.
-fn in_whole(out: BufWriter<File>) -> io::Result<()> {
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    match file.metadata()?.is_file() {
-        true => file.sync_all(),
-        // Pipes and devices cannot be synced.
-        false => Ok(()),
-    }
-}
-
-/// What the system gives this process.
-fn machine(workers: usize) -> Machine {
-    let Host {
-        os,
-        arch,
-        kernel,
-        cpus,
-        cpu_model,
-    } = Host::detect();
-    Machine {
-        workers: workers as u32,
-        precise_timer: time::PRECISE,
-        kernel_view: net::TCP_VIEW,
-        cores: host::allowed_cores(),
-        os,
-        arch,
-        kernel,
-        cpus,
-        cpu_model,
     }
 }
 
@@ -253,40 +183,6 @@ fn wait_until(at: SystemTime, signals: &Signals) -> Result<(Instant, Duration), 
     let origin = now.checked_sub(late).unwrap_or(now);
     Ok((origin, late))
 }
-
-/// Writes each second to the file, besides what is done for any run. The supervisor waits for that, and the workers do
-/// not: a shard that finds no room covers the next second as well.
-struct PartObserver<'a> {
-    inner: RunObserver<'a>,
-    writer: Writer<BufWriter<File>>,
-    /// Why a second could not be written.
-    failure: Option<io::Error>,
-}
-
-impl engine::Observer for PartObserver<'_> {
-    fn measuring(&mut self, from: Instant) {
-        self.inner.measuring(from);
-    }
-
-    fn target(&mut self) -> Option<Usage> {
-        None
-    }
-
-    fn shard(&mut self, shard: &Shard, sample: &Sample) {
-        if self.failure.is_none() {
-            self.failure = self.writer.second(shard, sample).err();
-        }
-    }
-
-    fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
-        match self.failure {
-            // What is not written is of no use to anybody.
-            Some(_) => ControlFlow::Break(()),
-            None => self.inner.second(second),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
