@@ -29,6 +29,12 @@ pub enum EngineError {
         /// What happened.
         why: String,
     },
+    /// The workers in other processes cannot be heard of any more.
+    #[error("hear of the agents: {why}")]
+    Agents {
+        /// What happened.
+        why: String,
+    },
     /// A second signal came while the run was ending because of the first.
     #[error("finish the run: interrupted twice")]
     Killed,

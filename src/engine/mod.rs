@@ -4,6 +4,7 @@
 //! prepare, preflight ─ supervisor ─ crew ─ worker ─ client ─ session
 //!                       ├ phases (pure)    │       └ dial
 //!                       └ intake, merging  └ shared: what the connections of a worker share
+//! supervisor ─ crew ─ fleet: the same supervisor, of workers in other processes
 //! replay ─ the same intake, of the recorded shards of several processes
 //! play, heart: what is due, what an answer means (pure)
 //! ```
@@ -18,6 +19,7 @@ mod intake;
 mod merging;
 mod observer;
 mod once;
+mod parts;
 mod phases;
 mod play;
 mod preflight;
@@ -32,6 +34,7 @@ mod supervisor;
 mod traced;
 mod worker;
 
+pub use crew::{Command, Led, News, Orders};
 pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
 pub use play::Rehearsal;
@@ -39,3 +42,4 @@ pub use preflight::{LimitError, Limits, check_devices, check_sources, cores, wor
 pub use prepare::Prepared;
 pub use rehearsal::rehearse;
 pub use replay::{Recorded, Replayed, replay};
+pub use supervisor::{known_orders, lead};

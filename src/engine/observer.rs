@@ -16,6 +16,9 @@ pub trait Observer {
     /// called if the run ends before.
     fn measuring(&mut self, _from: Instant) {}
 
+    /// Each planned connection of this process was open or had failed at this time. Called once, where that is asked.
+    fn settled(&mut self, _at: Option<Timestamp>) {}
+
     /// The resources of the target's processes up to now, with the processor time since they started. Called once a
     /// second; `None` where they are not known.
     fn target(&mut self) -> Option<Usage> {
@@ -73,6 +76,8 @@ pub struct Finished {
     pub ended: Timestamp,
     /// Number of threads that sent and received.
     pub workers: usize,
+    /// Where the workers were in several processes: of each, what tells how it fared as a generator.
+    pub health: Vec<Summary>,
     /// Why it failed. The metrics then cover the time until the failure, as far as they are known.
     pub failure: Option<EngineError>,
 }

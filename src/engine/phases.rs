@@ -16,8 +16,8 @@ use crate::plan::{Plan, Windows};
 use crate::scenario::Shape;
 use crate::units::{Nanos, Timestamp};
 
-/// Time from a decision to the time it takes effect, so that every worker knows it beforehand.
-const NOTICE: Nanos = Nanos::from_millis(5);
+/// Time from a decision to the time it takes effect, so that every worker of this process knows it beforehand.
+pub(super) const NOTICE: Nanos = Nanos::from_millis(5);
 
 /// The longest time from a signal to the end of the last connection: who ends a run by hand wants it to end.
 pub(super) const DRAIN: Nanos = Nanos::from_secs(2);
@@ -42,6 +42,8 @@ pub(super) struct Phases {
     windows: Windows,
     /// Whether measuring waits for the planned connections.
     waits: bool,
+    /// Time from a decision to the time it takes effect.
+    notice: Nanos,
     /// When each planned connection was open or had failed.
     settled: Option<Timestamp>,
     measure_from: Option<Timestamp>,
@@ -60,6 +62,7 @@ impl Phases {
         let mut phases = Self {
             windows: plan.windows(),
             waits: matches!(shape, Shape::Steady { .. }),
+            notice: NOTICE,
             settled: None,
             measure_from: None,
             end: Timestamp::NEVER,
@@ -82,6 +85,36 @@ impl Phases {
             phases.schedule(Timestamp::ORIGIN + Nanos::from(ramp_up) + warm_up(&phases.shape));
         }
         phases
+    }
+
+    /// The same where somebody else says when measuring begins: see [`Self::obey`].
+    pub(super) fn led(plan: &Plan) -> Self {
+        Self {
+            waits: false,
+            ..Self::new(plan)
+        }
+    }
+
+    /// The same where it takes so long until all workers know a command.
+    pub(super) fn with_notice(self, notice: Nanos) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// Takes a command that somebody else decided on.
+    pub(super) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Schedule { from, to } => {
+                self.waits = false;
+                self.measure_from = Some(from);
+                self.ending(to);
+            }
+            Command::CutShort { at } => self.ending(at),
+            Command::Interrupt { at, drained_by } => {
+                self.interrupted = at < self.end;
+                self.drained_by = drained_by;
+                self.ending(at);
+            }
+        }
     }
 
     /// Ends the load at this time, if not sooner.
@@ -107,7 +140,7 @@ impl Phases {
         match event {
             Event::Settled => {
                 self.settled.get_or_insert(now);
-                let from = now + warm_up(&self.shape).max(NOTICE);
+                let from = now + warm_up(&self.shape).max(self.notice);
                 // Connections can settle after the end too: a signal may have come during the ramp-up.
                 let begins = self.waits && from < self.end;
                 self.waits = false;
@@ -139,7 +172,7 @@ impl Phases {
 
     /// Ends the load now, and returns when that is.
     fn cut_short(&mut self, now: Timestamp) -> Timestamp {
-        let at = now + NOTICE;
+        let at = now + self.notice;
         self.end = self.end.min(at);
         at
     }

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::info;
 
+use super::crew::Orders;
 use super::dial::Dialer;
 use super::error::EngineError;
 use super::fanout::Fanout;
@@ -15,7 +16,7 @@ use super::once;
 use super::preflight::{
     LimitError, Limits, check_devices, check_families, check_faults, check_sources,
 };
-use super::supervisor::{self, Launch};
+use super::supervisor::{self, Begin, Launch};
 use crate::net::{Resolvers, Route, can_vanish};
 use crate::plan::{Budget, Plan, Share};
 use crate::scenario::Servers;
@@ -84,7 +85,7 @@ impl Prepared {
         Ok(Self {
             launch: Launch {
                 share: share.at_most(most.max(1)),
-                origin: None,
+                begin: Begin::Ready,
                 plan: Arc::new(plan),
                 dialer: Arc::new(dialer),
             },
@@ -100,7 +101,14 @@ impl Prepared {
     /// the ramp-up and the warm-up after it are over, whatever is open by then.
     #[must_use]
     pub fn begun_at(mut self, origin: Instant) -> Self {
-        self.launch.origin = Some(origin);
+        self.launch.begin = Begin::At(origin);
+        self
+    }
+
+    /// The same, where these orders say when measuring begins and the load ends.
+    #[must_use]
+    pub fn led_from(mut self, origin: Instant, orders: watch::Receiver<Orders>) -> Self {
+        self.launch.begin = Begin::Led(origin, orders);
         self
     }
 

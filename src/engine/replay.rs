@@ -1,11 +1,10 @@
 //! Puts the recorded parts of a run together: the shards of several processes take the same way as those of the workers
 //! of one.
 
-use std::collections::BTreeMap;
-
 use super::intake::Intake;
 use super::merging::Merging;
 use super::observer::Observer;
+use super::parts::Used;
 use super::phases::Phases;
 use super::worker::Handover;
 use crate::measure::{Health, Sample, Shard, Summary};
@@ -50,13 +49,13 @@ pub fn replay<R: Recorded>(
     let mut intake = Intake::new(plan, parts.len(), Share::whole(1));
     let layout = plan.layout();
     let mut health = vec![Health::new(&layout); parts.len()];
-    let mut used: BTreeMap<u64, Used> = BTreeMap::new();
+    let mut used = Used::default();
     while let Some(part) = behind(&intake.merging, parts.len()) {
         match parts[part].next()? {
             None => intake.merging.done(part),
             Some((shard, sample)) => {
                 health[part].add(&shard, &sample);
-                used.entry(shard.interval).or_default().add(&shard, &sample);
+                used.add(&shard, &sample);
                 // The empty shard that comes back is of no use: the next one is read.
                 intake.merging.add(Handover {
                     worker: part,
@@ -66,8 +65,8 @@ pub fn replay<R: Recorded>(
             }
         }
         while let Some(shard) = intake.merging.next() {
-            let used = used.remove(&shard.interval).unwrap_or_default();
-            intake.second(shard, Timestamp::NEVER, used.sample(), &phases, observer);
+            let sample = used.take(shard.interval);
+            intake.second(shard, Timestamp::NEVER, sample, &phases, observer);
         }
     }
     let ends: Vec<(Timestamp, Timestamp)> = parts.iter().map(R::ended).collect();
@@ -88,41 +87,6 @@ pub fn replay<R: Recorded>(
         summary: intake.summary(&phases, ended.unwrap_or(Timestamp::ORIGIN)),
         health: health.iter().zip(&ends).map(of_part).collect(),
     })
-}
-
-/// What the processes of all parts used in one second.
-#[derive(Default)]
-struct Used {
-    cpu: Option<f64>,
-    rss: Option<f64>,
-    /// By how much those have grown that tell it, and how many connections they have.
-    grown: (f64, u64),
-}
-
-impl Used {
-    fn add(&mut self, shard: &Shard, sample: &Sample) {
-        let sum = |mine: Option<f64>, theirs: Option<f64>| match (mine, theirs) {
-            (Some(mine), Some(theirs)) => Some(mine + theirs),
-            (mine, theirs) => mine.or(theirs),
-        };
-        self.cpu = sum(self.cpu, sample.cpu);
-        self.rss = sum(self.rss, sample.rss);
-        if let Some(each) = sample.bytes_per_connection {
-            let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
-            self.grown.0 += each * open as f64;
-            self.grown.1 += open;
-        }
-    }
-
-    fn sample(&self) -> Sample {
-        let (grown, open) = self.grown;
-        Sample {
-            cpu: self.cpu,
-            rss: self.rss,
-            bytes_per_connection: (open > 0).then(|| grown / open as f64),
-            target: None,
-        }
-    }
 }
 
 /// The part that is to be read next: the one that is furthest behind; `None` when all are done.

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::info;
 
-use super::crew::{Command, Crew, Threads, Told};
+use super::crew::{Command, Crew, CrewEnd, Fared, Fleet, Led, Orders, Threads, Told};
 use super::dial::Dialer;
 use super::error::EngineError;
 use super::intake::Intake;
 use super::observer::{Finished, Observer};
 use super::phases::{Event, Phases};
-use super::sample::Sampler;
 use crate::plan::{Plan, Share};
 use crate::time::Clock as _;
 use crate::units::Timestamp;
@@ -22,13 +21,88 @@ pub(super) struct Launch {
     pub(super) plan: Arc<Plan>,
     pub(super) dialer: Arc<Dialer>,
     pub(super) share: Share,
-    /// The time of the first dial, which has come, where processes start together; `None`: as soon as all is ready.
-    pub(super) origin: Option<Instant>,
+    pub(super) begin: Begin,
+}
+
+/// When the first dial is, and who decides when measuring starts and the load ends.
+pub(super) enum Begin {
+    /// As soon as all is ready.
+    Ready,
+    /// At this time, which has come; processes that start together know nothing of each other, so measuring begins when
+    /// the ramp-up and the warm-up after it are over.
+    At(Instant),
+    /// At this time, which has come; somebody who hears of all processes gives orders.
+    Led(Instant, watch::Receiver<Orders>),
+}
+
+impl Begin {
+    /// The time of the first dial, if it is known beforehand.
+    pub(super) fn origin(&self) -> Option<Instant> {
+        match self {
+            Self::Ready => None,
+            Self::At(origin) | Self::Led(origin, _) => Some(*origin),
+        }
+    }
 }
 
 /// Runs the plan. `observer` receives every second and may end the run. `interrupt` yields once for each signal.
 pub(super) fn run(
     launch: Launch,
+    interrupt: mpsc::Receiver<()>,
+    observer: &mut dyn Observer,
+) -> Result<Finished, EngineError> {
+    let (phases, leader) = match &launch.begin {
+        Begin::Ready => (Phases::new(&launch.plan), None),
+        Begin::At(_) => (Phases::fixed(&launch.plan), None),
+        Begin::Led(_, orders) => (Phases::led(&launch.plan), Some(orders.clone())),
+    };
+    let crew = Threads::start(&launch, phases.known())?;
+    let mut intake = Intake::new(&launch.plan, crew.workers(), launch.share);
+    if launch.begin.origin().is_some() {
+        intake = intake.showing_shards(&launch.plan.scenario.secrets);
+    }
+    let supervisor = Supervisor {
+        leader,
+        ..Supervisor::new(phases, intake, crew)
+    };
+    supervised(supervisor, &launch.plan, interrupt, observer)
+}
+
+/// What is known of the course of a plan before its first dial.
+pub fn known_orders(plan: &Plan) -> Orders {
+    let mut orders = Orders::default();
+    let known = Phases::new(plan).known();
+    known.into_iter().for_each(|command| orders.add(command));
+    orders
+}
+
+/// Leads a plan that agents play, from its first dial to its end. What was known of it before is told once more.
+///
+/// # Errors
+/// When nothing is heard of the agents any more, or on the second signal.
+pub fn lead(
+    plan: &Plan,
+    led: Led,
+    interrupt: mpsc::Receiver<()>,
+    observer: &mut dyn Observer,
+) -> Result<Finished, EngineError> {
+    let mut phases = Phases::new(plan);
+    led.known
+        .commands()
+        .for_each(|command| phases.obey(command));
+    let intake = Intake::new(plan, led.agents, Share::whole(1));
+    let obeyed = led.known;
+    let crew = Fleet::new(led, &plan.layout());
+    let supervisor = Supervisor {
+        obeyed,
+        ..Supervisor::new(phases, intake, crew)
+    };
+    supervised(supervisor, plan, interrupt, observer)
+}
+
+fn supervised<C: Crew>(
+    mut supervisor: Supervisor<C>,
+    plan: &Plan,
     mut interrupt: mpsc::Receiver<()>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, EngineError> {
@@ -39,19 +113,9 @@ pub(super) fn run(
             doing: "start the supervisor",
             source,
         })?;
-    let phases = match launch.origin {
-        Some(_) => Phases::fixed(&launch.plan),
-        None => Phases::new(&launch.plan),
-    };
-    let crew = Threads::start(&launch, phases.known())?;
-    let mut intake = Intake::new(&launch.plan, crew.workers(), launch.share);
-    if launch.origin.is_some() {
-        intake = intake.showing_shards(&launch.plan.scenario.secrets);
-    }
-    let mut supervisor = Supervisor::new(phases, intake, crew);
     runtime.block_on(supervisor.supervise(&mut interrupt, observer))?;
     let mut finished = supervisor.finish();
-    let secrets = &launch.plan.scenario.secrets;
+    let secrets = &plan.scenario.secrets;
     (finished.summary).each_text(|text| secrets.mask_in(text));
     Ok(finished)
 }
@@ -60,7 +124,9 @@ struct Supervisor<C> {
     crew: C,
     phases: Phases,
     intake: Intake,
-    sampler: Sampler,
+    /// Who leads this process, if somebody does, and what was obeyed so far.
+    leader: Option<watch::Receiver<Orders>>,
+    obeyed: Orders,
     aborted: bool,
     ended_at: Timestamp,
 }
@@ -68,11 +134,12 @@ struct Supervisor<C> {
 impl<C: Crew> Supervisor<C> {
     fn new(phases: Phases, intake: Intake, crew: C) -> Self {
         Self {
-            sampler: Sampler::new(crew.clock().now()),
+            leader: None,
+            obeyed: Orders::default(),
             aborted: false,
             ended_at: Timestamp::ORIGIN,
             intake,
-            phases,
+            phases: phases.with_notice(crew.notice()),
             crew,
         }
     }
@@ -82,20 +149,29 @@ impl<C: Crew> Supervisor<C> {
         interrupt: &mut mpsc::Receiver<()>,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
-        self.sampler.begin(observer.target());
+        self.crew.begin(observer.target());
         if let Some(from) = self.phases.measure_from() {
             observer.measuring(self.crew.clock().instant(from));
         }
         while !self.intake.merging.is_complete() {
             tokio::select! {
                 Some(()) = interrupt.recv() => self.tell(Event::Signal, observer)?,
+                orders = ordered(&mut self.leader) => self.obey(orders, observer),
                 told = self.crew.next() => match told {
-                    Told::Settled => self.tell(Event::Settled, observer)?,
+                    Told::Settled => {
+                        self.tell(Event::Settled, observer)?;
+                        observer.settled(self.phases.settled());
+                    }
                     Told::Failed => self.tell(Event::Failed, observer)?,
                     Told::Shard(handover) => {
                         let worker = handover.worker;
                         let empty = self.intake.merging.add(*handover);
                         self.crew.give_back(worker, empty);
+                        self.take_in(observer)?;
+                    }
+                    Told::Ordered(orders) => self.obey(orders, observer),
+                    Told::Done(worker) => {
+                        self.intake.merging.done(worker);
                         self.take_in(observer)?;
                     }
                     Told::Gone => {
@@ -117,11 +193,26 @@ impl<C: Crew> Supervisor<C> {
         info!(%event, at_s = clock.now().as_secs_f64());
         if let Some(command) = self.phases.on(event, clock.now())? {
             self.crew.command(command);
+            self.obeyed.add(command);
             if let Command::Schedule { from, .. } = command {
                 observer.measuring(clock.instant(from));
             }
         }
         Ok(())
+    }
+
+    /// Passes what the leader ordered on to the crew and the observer.
+    fn obey(&mut self, orders: Orders, observer: &mut dyn Observer) {
+        let clock = self.crew.clock();
+        for command in orders.since(&self.obeyed) {
+            info!(?command, at_s = clock.now().as_secs_f64(), "ordered");
+            self.phases.obey(command);
+            self.crew.command(command);
+            if let Command::Schedule { from, .. } = command {
+                observer.measuring(clock.instant(from));
+            }
+        }
+        self.obeyed.merge(&orders);
     }
 
     /// Takes in every interval that is complete.
@@ -130,7 +221,7 @@ impl<C: Crew> Supervisor<C> {
             let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
             let used = observer.target();
             let now = self.crew.clock().now();
-            let sample = self.sampler.sample(now, open, used);
+            let sample = self.crew.sample(shard.interval, now, open, used);
             let ends_it = (self.intake).second(shard, now, sample, &self.phases, observer);
             if ends_it && !self.aborted {
                 self.aborted = true;
@@ -140,12 +231,32 @@ impl<C: Crew> Supervisor<C> {
         Ok(())
     }
 
-    fn finish(self) -> Finished {
+    fn finish(mut self) -> Finished {
         let origin = self.crew.clock().instant(Timestamp::ORIGIN);
         let workers = self.crew.workers();
         // Stops the threads before the numbers are computed, so that no thread is left in any case.
-        let failure = self.crew.end();
+        let CrewEnd { failure, fared } = self.crew.end();
+        let ends = |fared: &Fared| {
+            fared
+                .ends
+                .unwrap_or_else(|| (self.phases.end(), self.ended_at))
+        };
+        let ends: Vec<(Timestamp, Timestamp)> = fared.iter().map(ends).collect();
+        // The agents know best when their load ended.
+        if let Some(load_ended) = ends.iter().map(|(load, _)| *load).max() {
+            self.phases.ending(load_ended);
+        }
+        self.ended_at = ends
+            .iter()
+            .map(|(_, ended)| *ended)
+            .max()
+            .unwrap_or(self.ended_at);
+        let of_one = |(fared, (load_ended, ended)): (&Fared, &(Timestamp, Timestamp))| {
+            let windows = self.phases.measured_in_all(*load_ended.min(ended));
+            (fared.health).summary(*ended, &windows, self.phases.measure_from())
+        };
         Finished {
+            health: fared.iter().zip(&ends).map(of_one).collect(),
             summary: self.intake.summary(&self.phases, self.ended_at),
             origin,
             interrupted: self.phases.is_interrupted(),
@@ -156,6 +267,16 @@ impl<C: Crew> Supervisor<C> {
             failure,
         }
     }
+}
+
+/// Waits for new orders; without end where nobody gives any.
+async fn ordered(leader: &mut Option<watch::Receiver<Orders>>) -> Orders {
+    if let Some(orders) = leader
+        && orders.changed().await.is_ok()
+    {
+        return *orders.borrow_and_update();
+    }
+    std::future::pending().await
 }
 
 #[cfg(test)]

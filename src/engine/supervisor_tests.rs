@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::observer::Second;
+use crate::engine::phases::NOTICE;
 use crate::engine::session::tests::plan;
 use crate::engine::worker::Handover;
-use crate::measure::{Echoes, Shard};
+use crate::measure::{Echoes, Sample, Shard, Usage};
 use crate::metric::Counter;
 use crate::time::Monotonic;
+use crate::units::Nanos;
 
 /// Returns the given events, and then waits without end.
 struct Scripted {
@@ -30,6 +32,16 @@ impl Crew for Scripted {
         self.clock
     }
 
+    fn notice(&self) -> Nanos {
+        NOTICE
+    }
+
+    fn begin(&mut self, _target: Option<Usage>) {}
+
+    fn sample(&mut self, _: u64, _: Timestamp, _: u64, _: Option<Usage>) -> Sample {
+        Sample::default()
+    }
+
     fn command(&mut self, command: Command) {
         self.commands.push(command);
     }
@@ -45,8 +57,11 @@ impl Crew for Scripted {
         self.given_back.push(worker);
     }
 
-    fn end(self) -> Option<EngineError> {
-        None
+    fn end(self) -> CrewEnd {
+        CrewEnd {
+            failure: None,
+            fared: Vec::new(),
+        }
     }
 }
 

@@ -1,30 +1,20 @@
-//! The workers that generate the load, as the supervisor sees them: it sends commands and receives shards. Today they
-//! are threads of this process, which have a [`Share`](crate::plan::Share) of the plan; workers elsewhere need another
-//! implementation of [`Crew`].
+//! The workers that generate the load, as the supervisor sees them: it sends commands and receives shards. They are
+//! threads of this process ([`Threads`]), or the processes of other machines ([`Fleet`]).
 
+mod fleet;
+mod order;
 mod threads;
 
+pub(super) use fleet::{Fared, Fleet};
+pub use fleet::{Led, News};
+pub use order::{Command, Orders};
 pub(super) use threads::Threads;
 
 use super::error::EngineError;
 use super::worker::Handover;
-use crate::measure::Shard;
+use crate::measure::{Sample, Shard, Usage};
 use crate::time::Monotonic;
-use crate::units::Timestamp;
-
-/// A command to all workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
-    /// Measuring starts and the load ends at these times, unless it was cut short before.
-    Schedule { from: Timestamp, to: Timestamp },
-    /// The load ends at this time, if not sooner.
-    CutShort { at: Timestamp },
-    /// The same after a signal: who is connected then has to be gone by the second time.
-    Interrupt {
-        at: Timestamp,
-        drained_by: Timestamp,
-    },
-}
+use crate::units::{Nanos, Timestamp};
 
 /// An event that a crew reports.
 pub(super) enum Told {
@@ -32,10 +22,22 @@ pub(super) enum Told {
     Settled,
     /// The numbers of one worker in one interval.
     Shard(Box<Handover>),
+    /// This worker hands over no other shard.
+    Done(usize),
+    /// Somebody else ordered this.
+    Ordered(Orders),
     /// A worker failed. The others finish, and [`Crew::end`] returns the reason.
     Failed,
     /// No worker hands over any more.
     Gone,
+}
+
+/// How a crew ended.
+pub(super) struct CrewEnd {
+    /// The error of the first worker that failed.
+    pub(super) failure: Option<EngineError>,
+    /// What each process told of itself, where they are several.
+    pub(super) fared: Vec<Fared>,
 }
 
 /// The workers that generate the load.
@@ -46,6 +48,17 @@ pub(super) trait Crew {
     /// The clock that all workers use; its origin is the first dial.
     fn clock(&self) -> Monotonic;
 
+    /// How long before a time that a command names it has to be given, so that every worker knows it beforehand.
+    fn notice(&self) -> Nanos;
+
+    /// Takes what the target has used before the run.
+    fn begin(&mut self, target: Option<Usage>);
+
+    /// What the workers' processes used in this interval, which is over at `now`; `open` is the number of connections
+    /// open, and `target` what the target has used up to now.
+    fn sample(&mut self, interval: u64, now: Timestamp, open: u64, target: Option<Usage>)
+    -> Sample;
+
     /// Sends a command to all workers. Does not wait.
     fn command(&mut self, command: Command);
 
@@ -55,6 +68,6 @@ pub(super) trait Crew {
     /// Gives a worker an empty shard for later use. A worker that is done ignores it.
     fn give_back(&mut self, worker: usize, shard: Shard);
 
-    /// Waits until all workers have ended. Returns the error of the first one that failed.
-    fn end(self) -> Option<EngineError>;
+    /// Waits until all workers have ended.
+    fn end(self) -> CrewEnd;
 }

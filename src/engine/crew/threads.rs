@@ -6,13 +6,16 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Command, Crew, Told};
+use super::{Command, Crew, CrewEnd, Told};
 use crate::engine::error::EngineError;
+use crate::engine::phases::NOTICE;
+use crate::engine::sample::Sampler;
 use crate::engine::shared::RunState;
 use crate::engine::supervisor::Launch;
 use crate::engine::worker::{self, Assignment, Handover};
-use crate::measure::Shard;
-use crate::time::Monotonic;
+use crate::measure::{Sample, Shard, Usage};
+use crate::time::{Clock as _, Monotonic};
+use crate::units::{Nanos, Timestamp};
 
 /// Number of shards of each worker that can wait for the supervisor, before a shard has to cover two intervals.
 const SHARDS_WAITING: usize = 8;
@@ -20,6 +23,7 @@ const SHARDS_WAITING: usize = 8;
 /// The threads of the workers, and the channels to them.
 pub(in crate::engine) struct Threads {
     clock: Monotonic,
+    sampler: Sampler,
     state: Arc<RunState>,
     end: watch::Sender<()>,
     shards: mpsc::Receiver<Handover>,
@@ -42,14 +46,17 @@ impl Threads {
             plan,
             dialer,
             share,
-            origin,
+            begin,
         } = launch;
-        let clock = origin.map_or_else(Monotonic::start, Monotonic::since);
+        let clock = begin
+            .origin()
+            .map_or_else(Monotonic::start, Monotonic::since);
         let state = Arc::new(RunState::new(share.count(plan.connections())));
         let (end, end_changed) = watch::channel(());
         let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * share.workers());
         let (alarm, failed) = mpsc::channel(1);
         let mut crew = Self {
+            sampler: Sampler::new(clock.now()),
             clock,
             state,
             end,
@@ -100,6 +107,24 @@ impl Crew for Threads {
         self.clock
     }
 
+    fn notice(&self) -> Nanos {
+        NOTICE
+    }
+
+    fn begin(&mut self, target: Option<Usage>) {
+        self.sampler.begin(target);
+    }
+
+    fn sample(
+        &mut self,
+        _interval: u64,
+        now: Timestamp,
+        open: u64,
+        target: Option<Usage>,
+    ) -> Sample {
+        self.sampler.sample(now, open, target)
+    }
+
     fn command(&mut self, command: Command) {
         match command {
             Command::Schedule { from, to } => self.state.schedule(from, to),
@@ -121,7 +146,7 @@ impl Crew for Threads {
         let _ = self.recycle[worker].send(shard);
     }
 
-    fn end(self) -> Option<EngineError> {
+    fn end(self) -> CrewEnd {
         let threads = self.threads.into_iter().enumerate();
         let failures: Vec<EngineError> = threads
             .filter_map(|(worker, thread)| {
@@ -133,7 +158,10 @@ impl Crew for Threads {
                 Some(EngineError::Worker { worker, why })
             })
             .collect();
-        failures.into_iter().next()
+        CrewEnd {
+            failure: failures.into_iter().next(),
+            fared: Vec::new(),
+        }
     }
 }
 
