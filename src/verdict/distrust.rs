@@ -161,6 +161,13 @@ pub enum Distrust {
         /// When measuring began, in nanoseconds.
         measured_ns: u64,
     },
+    /// A process was lost, and the others ended their load because of it.
+    Lost {
+        /// When it was last heard of, in nanoseconds.
+        at_ns: u64,
+        /// What is known of it.
+        why: String,
+    },
     /// A reason that concerns one process of a run in parts.
     OfPart {
         /// The number of the part, from 1.
@@ -207,6 +214,7 @@ impl Distrust {
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
             Self::NotSettled { .. } => "not_settled",
+            Self::Lost { .. } => "part_lost",
             Self::OfPart { reason, .. } => reason.kind(),
         }
     }
@@ -274,6 +282,10 @@ impl Distrust {
             ),
             Self::NotSettled { .. } => Some(
                 "give connections more time to open: a longer `ramp_up` or `warm_up`".into(),
+            ),
+            Self::Lost { .. } => Some(
+                "look what became of it on its machine; `--on-agent-loss continue` judges what the others saw"
+                    .into(),
             ),
             Self::OfPart { reason, .. } => reason.hint(),
             Self::NotJudged { .. } => {
@@ -439,6 +451,11 @@ impl fmt::Display for Distrust {
                     None => f.write_str("some never were"),
                 }
             }
+            Self::Lost { at_ns, why } => write!(
+                f,
+                "{why}, {} after the start: what its connections saw from then on is not known",
+                human_ns(*at_ns)
+            ),
             Self::OfPart { part, name, reason } => match name {
                 Some(name) => write!(f, "part {part} ({name}): {reason}"),
                 None => write!(f, "part {part}: {reason}"),

@@ -55,6 +55,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
         doubts.extend(answers::none_begun(run));
     }
     doubts.extend(tunnels::none_made(run));
+    doubts.extend(parts::lost(run));
     doubts.extend(parts::own_doing(run));
     doubts.extend(parts::not_settled(run));
     doubts.extend(pings_late(run));

@@ -105,8 +105,19 @@ pub struct PartFacts {
     pub settled: Option<Timestamp>,
     /// How far its clock was from the clock of the run; `None` if nobody measured it.
     pub clock: Option<ClockOffset>,
-    /// Up to when its numbers are known, if it was lost in the run.
-    pub lost: Option<Timestamp>,
+    /// That it was lost in the run; `None` if it told all.
+    pub lost: Option<PartLost>,
+}
+
+/// A process of a run of which nothing was heard any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartLost {
+    /// Up to when its numbers are known.
+    pub at: Timestamp,
+    /// What is known of it, as in "it gave no sign of life any more".
+    pub why: String,
+    /// Whether the others went on, as they were asked to.
+    pub went_on: bool,
 }
 
 /// How far one clock was from another, and how exactly that is known.

@@ -36,7 +36,9 @@ pub use contract::{
 };
 pub use distrust::{Concerns, Distrust, Doubt};
 pub use exit::Exit;
-pub use facts::{ClockOffset, Facts, Outcome, PartFacts, Throttling, planned_connections};
+pub use facts::{
+    ClockOffset, Facts, Outcome, PartFacts, PartLost, Throttling, planned_connections,
+};
 pub use failures::Failures;
 pub use gates::{GateResult, first_holding};
 pub use judge::{Verdict, exit_code, judge};

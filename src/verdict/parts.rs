@@ -46,11 +46,35 @@ pub(super) fn not_sent(run: &Run<'_>) -> Vec<Doubt> {
     parts.iter().filter_map(of_part).collect()
 }
 
+/// A part was lost that the others did not go on without.
+pub(super) fn lost(run: &Run<'_>) -> Vec<Doubt> {
+    let of_part = |part: &PartFacts| {
+        let lost = part.lost.as_ref().filter(|lost| !lost.went_on)?;
+        let reason = Distrust::Lost {
+            at_ns: lost.at.as_nanos(),
+            why: lost.why.clone(),
+        };
+        Some(Doubt {
+            reason: Distrust::OfPart {
+                part: part.number,
+                name: part.name.clone(),
+                reason: Box::new(reason),
+            },
+            concerns: Concerns::Everything,
+        })
+    };
+    run.facts.parts.iter().filter_map(of_part).collect()
+}
+
 /// Measuring began before all connections of a part were open.
 pub(super) fn not_settled(run: &Run<'_>) -> Vec<Doubt> {
     let is_asked = matches!(run.scenario.load.shape, Shape::Steady { .. });
     let of_part = |part: &PartFacts| {
         let measured = part.health.measured_from.filter(|_| is_asked)?;
+        // That one was lost is told anyway.
+        if part.lost.is_some() {
+            return None;
+        }
         if part.settled.is_some_and(|settled| settled <= measured) {
             return None;
         }

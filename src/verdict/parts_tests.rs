@@ -1,7 +1,7 @@
 //! Tests that a process of a run in parts is doubted by itself and by name.
 
 use super::super::fixture::{Run, gate, scenario, timed_gate};
-use super::super::{Exit, Facts, Verdict, judge};
+use super::super::{Exit, Facts, PartLost, Verdict, judge};
 use super::*;
 use crate::scenario::{Op, Scenario, Stat};
 use crate::units::{Nanos, Timestamp};
@@ -155,4 +155,36 @@ fn a_part_that_opens_too_slowly_voids_what_it_feeds() {
     assert!(!late.gates[1].doubted, "it is about the generator");
     let never = settling(None);
     assert!(text(&never).contains("some never were"), "{never:?}");
+}
+
+/// Without a word nothing is judged; with it the rest is, and both say since when.
+#[test]
+fn a_part_that_was_lost_is_named() {
+    let scenario = scenario();
+    let run = Run::healthy();
+    let lost = |went_on| PartFacts {
+        settled: None,
+        lost: Some(PartLost {
+            at: Timestamp::from_nanos(12_000 * MS),
+            why: "it gave no sign of life any more".to_owned(),
+            went_on,
+        }),
+        ..part(2, &punctual())
+    };
+    let verdict = judged(&scenario, &run, vec![part(1, &punctual()), lost(false)]);
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert_eq!(
+        texts(&verdict)[0],
+        "part 2: it gave no sign of life any more, 12.0 s after the start: what its connections saw from then on is not known"
+    );
+    let verdict = judged(&scenario, &run, vec![part(1, &punctual()), lost(true)]);
+    assert_eq!(verdict.exit, Exit::Passed, "{verdict:?}");
+    let warned = verdict.warnings.iter().map(ToString::to_string);
+    let warned: Vec<String> = warned.collect();
+    assert!(
+        warned
+            .iter()
+            .any(|text| text.contains("part 2 was lost 12.0 s")),
+        "{warned:?}"
+    );
 }

@@ -67,7 +67,7 @@ impl PartRecord {
                 Some(_) => "lost".to_owned(),
                 None => part.facts.outcome.name().to_owned(),
             },
-            lost_seconds: part.lost.map(|lost| lost.as_secs_f64()),
+            lost_seconds: (part.lost.as_ref()).map(|lost| lost.at.as_secs_f64()),
             opened: health.total(Counter::ConnectionsOpened.name()),
             failed: health.total(Counter::ConnectionsFailed.name()),
             settled_seconds: part.settled.map(|settled| settled.as_secs_f64()),

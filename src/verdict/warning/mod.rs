@@ -11,6 +11,17 @@ use crate::scenario::Caution;
 /// Something a reader of the numbers should know about the run itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
+    /// A process of the run was lost, and the others went on without it.
+    PartLost {
+        /// Its number, from 1.
+        part: u32,
+        /// When it was last heard of, in nanoseconds.
+        at_ns: u64,
+        /// What is known of it.
+        why: String,
+        /// How many connections it had opened, of all that opened.
+        opened: [u64; 2],
+    },
     /// The generator had almost no processor time left.
     GeneratorBusy {
         /// The average over the run, in percent of one core.
@@ -256,6 +267,7 @@ impl Warning {
             Self::PathBackedUp { .. } => "path_backed_up",
             Self::NoPreciseTimer => "no_precise_timer",
             Self::NoKernelView => "no_kernel_view",
+            Self::PartLost { .. } => "part_lost",
         }
     }
 }

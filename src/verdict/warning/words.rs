@@ -91,6 +91,7 @@ impl Warning {
             Self::Retyped { .. } => {
                 "their bytes are compared all the same; mend the server if its clients care"
             }
+            Self::PartLost { .. } => "gates are judged by what was heard of it and of the others",
             Self::EndingsOverflow { .. } => "counts and gates know all of them",
             Self::NotJudged { .. } => {
                 "give fewer connections a contract, or let fewer of them end at once"
@@ -268,6 +269,18 @@ impl fmt::Display for Warning {
                 f,
                 "{} came back as binary where text was sent, or the reverse",
                 counted(*count, "message")
+            ),
+            Self::PartLost {
+                part,
+                at_ns,
+                why,
+                opened: [own, all],
+            } => write!(
+                f,
+                "part {part} was lost {} after the start, with {} of {}: {why}",
+                human_ns(*at_ns),
+                human_count(*own),
+                counted(*all, "connection")
             ),
             Self::EndingsOverflow { kept, more } => write!(
                 f,

@@ -14,6 +14,7 @@ use super::distrust::{Distrust, Doubt};
 use super::facts::Facts;
 use super::view::View;
 use super::warning::Warning;
+use crate::measure::Summary;
 use crate::metric::Counter;
 use crate::scenario::{Cohort, Scenario, Selector, Stat, Subject};
 
@@ -31,6 +32,16 @@ pub(super) fn find(
     found.extend(connections::setups_failed(scenario, view));
     found.extend(connections::fallbacks(all));
     found.extend(connections::fewer_streams(scenario, all));
+    found.extend(facts.parts.iter().filter_map(|part| {
+        let lost = part.lost.as_ref().filter(|lost| lost.went_on)?;
+        let opened = |summary: &Summary| summary.total(Counter::ConnectionsOpened.name());
+        Some(Warning::PartLost {
+            part: part.number,
+            at_ns: lost.at.as_nanos(),
+            why: lost.why.clone(),
+            opened: [opened(&part.health), opened(all)],
+        })
+    }));
     let is_insecure = scenario.trusts_anyone();
     found.extend(is_insecure.then_some(Warning::Insecure));
     found.extend(scenario.key_log().map(|path| Warning::KeyLog {
