@@ -23,6 +23,7 @@
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`record`] | what one process of a run recorded, as a file and back | knows a clock or a socket |
 //! | `cluster` | what processes of a run say to each other by way of a NATS server: subjects, permissions, connection, stream | knows a run |
+//! | `fleet` | a run on many machines: agents, and who leads them | prints, makes a plan |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`search`] | the search for the most that holds: what to try next, and what was found | knows a clock or a socket |
 //! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
@@ -37,6 +38,8 @@ pub mod cli;
 pub mod cluster;
 pub mod compare;
 pub mod engine;
+#[cfg(feature = "cluster")]
+pub mod fleet;
 pub mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

@@ -64,6 +64,13 @@ const WALLS: &[(&str, &[&str])] = &[
         "cluster",
         &["units", "metric", "measure", "record", "scenario"],
     ),
+    // A run on many machines is led and played by the engine, and spoken of by way of a broker.
+    (
+        "fleet",
+        &[
+            "units", "metric", "measure", "record", "scenario", "engine", "cluster",
+        ],
+    ),
     ("verdict", &["units", "metric", "scenario", "measure"]),
     ("search", &["metric", "verdict"]),
     (

@@ -113,6 +113,26 @@ pub(super) enum CliError {
     /// Something cannot be played in parts.
     #[error("play in parts {what}\nhint: {hint}")]
     InParts { what: String, hint: String },
+    /// Something cannot be played by agents.
+    #[error("play by agents {what}\nhint: {hint}")]
+    ByAgents { what: String, hint: String },
+    /// A run on many machines cannot be led, or a share of it not be played.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Fleet(#[from] crate::fleet::FleetError),
+    /// No run came.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "find a run within {}: no coordinator made an offer\nhint: `wsbench run SCENARIO --agents N` does; `--wait` says how long one is waited for",
+        crate::units::format_duration(*.0)
+    )]
+    NoRun(std::time::Duration),
+    /// What an agent recorded is not handed in.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "hand in what was recorded: {why}\nhint: it stays in {}; when the files of all agents are together, `wsbench merge` judges them", path.display()
+    )]
+    NotHandedIn { path: PathBuf, why: String },
     /// Parts cannot begin at the named time.
     #[error(
         "start at {at}: {why}\nhint: name the same time for all parts, soon enough for all of them to be ready"
@@ -125,7 +145,7 @@ pub(super) enum CliError {
     #[error("put the parts together: {0}")]
     Parts(String),
     /// The plan of a part cannot be made again.
-    #[error("make the plan of the parts again: {0}")]
+    #[error("make the plan again: {0}")]
     Changed(String),
     /// No NATS server is named.
     #[cfg(feature = "cluster")]
@@ -257,6 +277,12 @@ impl CliError {
             | Self::OpenBroker(_)
             | Self::NoKey(_)
             | Self::LoginInManifest => Exit::Invalid,
+            #[cfg(feature = "cluster")]
+            Self::Fleet(crate::fleet::FleetError::Interrupted) => Exit::Interrupted,
+            #[cfg(feature = "cluster")]
+            Self::Fleet(_) | Self::NoRun(_) => Exit::Invalid,
+            #[cfg(feature = "cluster")]
+            Self::NotHandedIn { .. } => Exit::Unexpected,
             Self::Problems(_)
             | Self::Scenario { .. }
             | Self::Exists(_)
@@ -281,6 +307,7 @@ impl CliError {
             | Self::NotComparable(_)
             | Self::NothingNew
             | Self::InParts { .. }
+            | Self::ByAgents { .. }
             | Self::StartAt { .. }
             | Self::Part { .. }
             | Self::Parts(_)

@@ -86,6 +86,15 @@ impl Input {
         self.named.load_with(&self.changes)
     }
 
+    /// The same, with these variables of the environment.
+    #[cfg(feature = "cluster")]
+    pub(super) fn load_with_env(
+        &self,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, CliError> {
+        (self.named).load_source(self.named.source()?, &self.changes, env)
+    }
+
     /// The scenario as it was named.
     pub(super) fn scenario(&self) -> &str {
         &self.named.scenario

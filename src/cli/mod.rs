@@ -14,6 +14,8 @@ mod comparison;
 mod conclude;
 mod error;
 mod files;
+#[cfg(feature = "cluster")]
+mod fleet;
 mod formats;
 mod init;
 mod input;
@@ -79,6 +81,15 @@ enum Command {
     Report(report::Args),
     /// Put the recorded parts of a run together, and judge them by its gates
     Merge(merge::Args),
+    /// Wait for runs of `run --agents`, and play a share of each
+    #[cfg(feature = "cluster")]
+    Agent(Box<fleet::agent::Args>),
+    /// Take over a run of agents whose coordinator has died, or make its report
+    #[cfg(feature = "cluster")]
+    Attach(Box<fleet::attach::Args>),
+    /// End a run of agents everywhere, as Ctrl-C at its coordinator would
+    #[cfg(feature = "cluster")]
+    Stop(fleet::stop::Args),
     /// Prepare, examine and tidy up the NATS server of runs on many machines
     #[cfg(feature = "cluster")]
     Cluster(cluster::Args),
@@ -111,6 +122,12 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Merge(args) => merge::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Agent(args) => fleet::agent::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Attach(args) => fleet::attach::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Stop(args) => fleet::stop::run(&args),
         #[cfg(feature = "cluster")]
         Command::Cluster(args) => cluster::run(&args),
         Command::Compare(args) => compare::run(&args),

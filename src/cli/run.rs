@@ -9,9 +9,13 @@ use tracing::info;
 use super::attempt::{self, Attempt, Played};
 use super::conclude::Reporting;
 use super::error::CliError;
+#[cfg(feature = "cluster")]
+use super::fleet::{Lead, LeadArgs};
 use super::input::{Input, Loaded};
 use super::log::Log;
 use super::messages::Messages;
+#[cfg(feature = "cluster")]
+use super::part::or_its_name;
 use super::part::{Asked, Part, PartArgs};
 use super::past::{Against, Generator, Past};
 use super::repeat::Repeat;
@@ -52,6 +56,9 @@ pub(super) struct Args {
     against: Against,
     #[command(flatten)]
     share: PartArgs,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    fleet: LeadArgs,
     #[command(flatten)]
     reporting: Reporting,
     /// End as by Ctrl-C at the end of standard input
@@ -71,6 +78,10 @@ pub(super) fn parse_workers() -> RangedI64ValueParser<u16> {
 
 /// Executes the whole command.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    #[cfg(feature = "cluster")]
+    if let Some(agents) = args.fleet.agents {
+        return lead_agents(args, agents.into());
+    }
     let mut loaded = args.input.load()?;
     let run = match args.share.asked() {
         None => run_loaded(args, &mut loaded),
@@ -92,6 +103,24 @@ fn run_part(args: &Args, loaded: &Loaded, asked: &Asked<'_>) -> Result<Exit, Cli
         quiet: args.reporting.quiet,
     };
     part.play()
+}
+
+/// Lets agents play the plan. Variables of the environment that are not set here may be set there.
+#[cfg(feature = "cluster")]
+fn lead_agents(args: &Args, agents: usize) -> Result<Exit, CliError> {
+    let mut loaded = args.input.load_with_env(&or_its_name)?;
+    let _log = log(args, &loaded, None)?;
+    let secrets = loaded.scenario.secrets.clone();
+    let lead = Lead {
+        scenario: args.input.scenario(),
+        loaded: &mut loaded,
+        seed: args.seed,
+        agents,
+        args: &args.fleet,
+        against: &args.against,
+        reporting: &args.reporting,
+    };
+    lead.run().map_err(|error| error.masked(&secrets))
 }
 
 fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {

@@ -26,6 +26,16 @@ impl RunningTarget {
         process.or_else(|| Some(self.embedded.as_ref()?.id()))
     }
 
+    /// Servers for which another process cares.
+    #[cfg(feature = "cluster")]
+    pub(super) fn elsewhere(servers: Servers) -> Self {
+        Self {
+            servers,
+            process: None,
+            embedded: None,
+        }
+    }
+
     /// Starts the built-in server, or the target's command, if the scenario needs it. Gives up when a signal comes.
     pub(super) fn start(scenario: &Scenario, signals: &Signals) -> Result<Self, CliError> {
         match &scenario.target.url {

@@ -27,6 +27,8 @@ pub use fault::{
 pub use gate::{BaselineGate, Gate, Gates, Op, Selector, Stat, Subject, subject_of};
 pub use overrides::{AccessOption, OptionValue, Overrides};
 pub use parse::parse;
+#[cfg(all(test, feature = "cluster"))]
+pub(crate) use parse::parse_alone;
 pub use preset::{Life, PresetInWords, in_words as presets};
 pub(crate) use reading::nearest;
 pub use reading::{Outside, Problem, Problems, Source, schema};

@@ -1,0 +1,297 @@
+//! An agent's share of one run: prepared at the offer, played from the start that all know, handed in as it is recorded.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tracing::info;
+
+use crate::cli::error::CliError;
+use crate::cli::input::Loaded;
+use crate::cli::observer::RunObserver;
+use crate::cli::part::{Recorded, Recording, again, run_number};
+use crate::cli::signals::Signals;
+use crate::cli::start::{self, Started};
+use crate::cli::term;
+use crate::cluster::RunId;
+use crate::engine::{self, Limits};
+use crate::fleet::{Agent, Handing, Joined, Offer, Pattern, Waited, check_allowed, origin_of};
+use crate::measure::{Sample, Shard};
+use crate::plan::{Budget, Plan, Share};
+use crate::record::{Head, Machine, PartOf};
+use crate::scenario::{Process, Scenario, TargetUrl};
+use crate::units::{Timestamp, human_ns};
+use crate::verdict::Exit;
+
+/// How late a share may begin. One that is later would have to catch up with a good part of its plan.
+const LATEST: Duration = Duration::from_millis(500);
+/// How long an agent tries to hand in what is left when its load has ended.
+const HAND_IN: Duration = Duration::from_secs(120);
+/// The longest that the answer to the preparations may take.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The longest that an agent waits for a start, whatever a coordinator says.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// What an agent plays with.
+pub(super) struct Play<'a> {
+    pub(super) agent: &'a Agent,
+    pub(super) machine: Machine,
+    pub(super) allowed: &'a [Pattern],
+    /// The folder of its files.
+    pub(super) keep: PathBuf,
+    pub(super) signals: &'a Signals,
+    pub(super) quiet: bool,
+}
+
+/// A share that can be played as far as is known at the offer.
+pub(super) struct Prepared<'a> {
+    play: &'a Play<'a>,
+    offer: &'a Offer,
+    run: RunId,
+    loaded: Loaded,
+}
+
+/// How far a share was played.
+pub(super) enum Played {
+    /// To its end, with this exit code of the agent.
+    ToItsEnd(Exit),
+    /// Not at all, for this reason.
+    NotBegun(String),
+}
+
+impl<'a> Play<'a> {
+    /// Reads the scenario of an offer, and checks all that can be told by now.
+    ///
+    /// # Errors
+    /// Why it is refused, which fits behind the name of the agent.
+    pub(super) fn prepared(&'a self, offer: &'a Offer) -> Result<Prepared<'a>, String> {
+        let own = env!("CARGO_PKG_VERSION");
+        let recipe = &offer.recipe;
+        if recipe.wsbench != own {
+            let theirs = crate::units::visible(&recipe.wsbench);
+            return Err(format!(
+                "it is wsbench {own}, and the run is one of wsbench {theirs}"
+            ));
+        }
+        let run = offer
+            .run
+            .parse::<RunId>()
+            .map_err(|error| error.to_string())?;
+        let env = |name: &str| std::env::var(name).ok();
+        let mut loaded = again(recipe, &env).map_err(|error| format!("it failed to {error}"))?;
+        let scenario = &mut loaded.scenario;
+        let only_there = match () {
+            () if scenario.target.url == TargetUrl::Embedded => Some("`target.url = \"embedded\"`"),
+            () if matches!(scenario.target.process, Process::Pid(_)) => Some("`target.pid`"),
+            () if scenario.path.is_some() => Some("`[path]`"),
+            () => None,
+        };
+        if let Some(what) = only_there {
+            return Err(format!("{what} is about one machine"));
+        }
+        check_allowed(scenario, self.allowed).map_err(|not| not.to_string())?;
+        only_ours(scenario);
+        Ok(Prepared {
+            play: self,
+            offer,
+            run,
+            loaded,
+        })
+    }
+}
+
+/// Leaves to the coordinator what only it can know or do: the target's process and what happens to it, and whether a gate
+/// ends the run.
+fn only_ours(scenario: &mut Scenario) {
+    scenario.target.process = Process::Unknown;
+    scenario.target.faults.clear();
+    scenario.gates.abort.clear();
+}
+
+impl Prepared<'_> {
+    /// Plays the share.
+    ///
+    /// # Errors
+    /// When something keeps it from being played to its end.
+    pub(super) fn play(self) -> Result<Played, CliError> {
+        let Self {
+            play,
+            offer,
+            run,
+            loaded,
+        } = self;
+        let signals = play.signals;
+        let leaves = || signals.heard();
+        let patience = Duration::from_millis(offer.patience_ms).min(LONGEST);
+        let until = Instant::now() + patience;
+        let mut joined = Joined::join(play.agent, run.clone());
+        let not_begun = |waited: Waited| {
+            Ok(Played::NotBegun(match waited {
+                Waited::GivenUp(why) => why,
+                Waited::TooLate => "its coordinator named no start in time".to_owned(),
+                Waited::Left => "it was left".to_owned(),
+            }))
+        };
+        let assigned = match joined.plan(until, &leaves) {
+            Ok(assigned) => assigned,
+            Err(waited) => return not_begun(waited),
+        };
+        let own = play.agent.id().to_string();
+        let mut seats = (1..).zip(&assigned.seats);
+        let Some((number, seat)) = seats.find(|(_, seat)| seat.agent == own) else {
+            return Ok(Played::NotBegun("others play it".to_owned()));
+        };
+        let share = Share::range(
+            seat.first as usize,
+            play.machine.workers as usize,
+            assigned.workers as usize,
+        );
+        joined.lives(number);
+        if !play.quiet {
+            let agents = assigned.seats.len();
+            term::note(format!("run {run}: plays share {number} of {agents}"));
+        }
+        let number_of_run = run_number(&offer.recipe, &offer.run);
+        let plan = Plan::new(loaded.scenario.clone(), offer.recipe.seed, number_of_run);
+        let layout = plan.layout();
+        let ready = prepare(plan, offer.recipe.seed, share, signals);
+        let Started {
+            target: _target,
+            around,
+            prepared,
+        } = match ready {
+            Ok(ready) => {
+                joined.ready(number, None, Instant::now() + ANSWER)?;
+                ready
+            }
+            Err(error) => {
+                let secrets = &loaded.scenario.secrets;
+                let why = secrets.mask(&format!("it failed to {error}")).into_owned();
+                joined.ready(number, Some(why), Instant::now() + ANSWER)?;
+                return Ok(Played::NotBegun(format!("failed to {error}")));
+            }
+        };
+        let start = match joined.start(until, &leaves) {
+            Ok(start) => start,
+            Err(waited) => return not_begun(waited),
+        };
+        let named = origin_of(&start, number).and_then(|named| play.agent.instant(named.at_ns));
+        let Some(named) = named else {
+            let why = "the start names no time of this machine".to_owned();
+            joined.ready(
+                number,
+                Some(format!("it cannot begin: {why}")),
+                Instant::now() + ANSWER,
+            )?;
+            return Ok(Played::NotBegun(why));
+        };
+        std::thread::sleep(named.saturating_duration_since(Instant::now()).min(LONGEST));
+        let late = named.elapsed();
+        if late > LATEST {
+            let why = format!(
+                "it came {} too late to the start",
+                human_ns(late.as_nanos() as u64)
+            );
+            joined.ready(number, Some(why.clone()), Instant::now() + ANSWER)?;
+            return Ok(Played::NotBegun(why));
+        }
+        info!(late_ns = late.as_nanos() as u64, "the share begins");
+
+        let path = play.keep.join(format!("wsbench-{run}-{number}.wsbr"));
+        let head = Head {
+            part: PartOf {
+                number,
+                parts: assigned.seats.len() as u32,
+            },
+            start_ns: start.wall_ns,
+            recipe: offer.recipe.clone(),
+            machine: play.machine.clone(),
+        };
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|source| CliError::write(&path, source))?;
+        let inner = RunObserver::new(&loaded.scenario, &around, None, play.quiet);
+        let recording = Recording::begin(file, &head, layout, inner);
+        let recording = recording.map_err(|source| CliError::write(&path, source))?;
+        joined.ends_alone(Duration::from_millis(assigned.orphan_grace_ms), named);
+        let mut share = Sharing {
+            handing: joined.hand_in(number, path.clone()),
+            recording,
+            joined: &joined,
+            number,
+        };
+        let interrupt = signals.interrupts()?;
+        let finished = prepared
+            .led_from(named, joined.orders())
+            .run(interrupt, &mut share);
+        let mut finished = finished.map_err(CliError::Engine)?;
+        let Sharing {
+            handing, recording, ..
+        } = share;
+        let bytes = recording.written();
+        let seconds = recording.over();
+        let secrets = &loaded.scenario.secrets;
+        let Recorded { broken, written } = seconds.end(&mut finished, around, late, secrets, &path);
+        written?;
+        let bytes = std::fs::metadata(&path).map_or(bytes, |metadata| metadata.len());
+        // A second signal ends the process itself.
+        let handed = handing.finish(bytes, Instant::now() + HAND_IN, &|| false);
+        match handed {
+            Ok(()) => remove(&path),
+            Err(why) => return Err(CliError::NotHandedIn { path, why }),
+        }
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        let grace = Duration::from_millis(assigned.orphan_grace_ms);
+        if joined.silence() > grace && !play.quiet {
+            let silence = human_ns(grace.as_nanos() as u64);
+            term::note(format!(
+                "run {run}: ended its load, for nothing was heard of its coordinator for {silence}; `wsbench attach {run}` makes the report"
+            ));
+        }
+        Ok(Played::ToItsEnd(match signals.heard() {
+            true => Exit::Interrupted,
+            false => Exit::Passed,
+        }))
+    }
+}
+
+/// Does what can fail before the first dial.
+fn prepare(plan: Plan, seed: u64, share: Share, signals: &Signals) -> Result<Started, CliError> {
+    Limits::of_this_machine().check_process(&Budget::of_share(&plan.scenario, share))?;
+    start::start(plan, seed, share, signals)
+}
+
+fn remove(path: &Path) {
+    // One that stays is in nobody's way.
+    let _ = std::fs::remove_file(path);
+}
+
+/// Records each second, and has it handed in.
+struct Sharing<'a> {
+    recording: Recording<'a>,
+    handing: Handing,
+    joined: &'a Joined,
+    number: u32,
+}
+
+impl engine::Observer for Sharing<'_> {
+    fn measuring(&mut self, from: Instant) {
+        self.recording.measuring(from);
+    }
+
+    fn settled(&mut self, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.joined.settled(self.number, at);
+        }
+    }
+
+    fn shard(&mut self, shard: &Shard, sample: &Sample) {
+        self.recording.shard(shard, sample);
+        self.handing.wrote(self.recording.written());
+    }
+
+    fn second(&mut self, second: &engine::Second<'_>) -> std::ops::ControlFlow<()> {
+        self.recording.second(second)
+    }
+}

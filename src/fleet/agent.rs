@@ -1,0 +1,162 @@
+//! An agent, as it waits for a run: found by coordinators, asked by them, and one thing at a time.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::error::FleetError;
+use super::message::{Answer, Leave, Offer, decode, encode};
+use super::steady::Steady;
+use crate::cluster::{AgentId, Call, Card, Error, Link, Question, Served};
+use crate::units::visible;
+
+/// How long one call of the broker may take.
+pub(super) const CALL: Duration = Duration::from_secs(5);
+/// The time between two looks at whether there is still somebody to tell.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// This process as an agent, until it is dropped.
+#[derive(Debug)]
+pub struct Agent {
+    pub(super) link: Link,
+    pub(super) id: AgentId,
+    pub(super) steady: Steady,
+    card: Arc<Mutex<Card>>,
+    heard: Receiver<Heard>,
+}
+
+/// What an agent was told.
+#[derive(Debug)]
+pub enum Heard {
+    /// An offer that waits for its answer.
+    Offer(Box<Offered>),
+    /// It is of no use to any run that goes on, for this reason.
+    Leave(String),
+}
+
+/// An offer that waits for its answer.
+#[derive(Debug)]
+pub struct Offered {
+    /// The offer.
+    pub offer: Offer,
+    question: Question,
+}
+
+impl Agent {
+    /// Becomes an agent with this card.
+    ///
+    /// # Errors
+    /// When the broker does not permit it.
+    pub fn begin(link: Link, card: Card) -> Result<Self, FleetError> {
+        let steady = Steady::start();
+        let card = Arc::new(Mutex::new(card));
+        let shown = card.clone();
+        let served = link.call(move |broker| async move {
+            let card = move || shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            broker.serve(card, move || steady.now_ns(), CALL).await
+        })?;
+        let id = served.id.clone();
+        let (tell, heard) = sync_channel(1);
+        link.handle().spawn(answer(served, card.clone(), tell));
+        Ok(Self {
+            link,
+            id,
+            steady,
+            card,
+            heard,
+        })
+    }
+
+    /// How it is called.
+    pub fn id(&self) -> &AgentId {
+        &self.id
+    }
+
+    /// When its clock, which coordinators ask, says this.
+    pub fn instant(&self, ns: u64) -> Option<Instant> {
+        self.steady.instant(ns)
+    }
+
+    /// Waits for what it is told; `None` if that is nothing within the time.
+    ///
+    /// # Errors
+    /// When the thread of the connection has ended.
+    pub fn next(&self, limit: Duration) -> Result<Option<Heard>, FleetError> {
+        match self.heard.recv_timeout(limit) {
+            Ok(heard) => Ok(Some(heard)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(Error::Thread("it has ended".to_owned()).into())
+            }
+        }
+    }
+
+    /// Answers an offer.
+    ///
+    /// # Errors
+    /// When the broker cannot be told.
+    pub fn answer(&self, offered: Offered, answer: &Answer) -> Result<(), FleetError> {
+        let bytes = encode(answer);
+        let Offered { question, .. } = offered;
+        let answered = self
+            .link
+            .call(|_| async move { question.answer(bytes.into()).await });
+        Ok(answered?)
+    }
+
+    /// Tells whoever asks what run it plays; `None`: it takes another.
+    pub fn plays(&self, run: Option<&str>) {
+        let mut card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
+        card.run = run.map(str::to_owned);
+    }
+}
+
+/// Passes on what an agent is asked, and answers itself while the agent is busy.
+async fn answer(mut served: Served, card: Arc<Mutex<Card>>, tell: SyncSender<Heard>) {
+    loop {
+        let Some(question) = served.next(LOOK).await else {
+            continue;
+        };
+        let heard = match question.call {
+            Call::Clock => continue,
+            Call::Stop => {
+                let leave = decode::<Leave>(&question.payload);
+                let _ = question.answer(Vec::new().into()).await;
+                match leave {
+                    Ok(leave) => Heard::Leave(visible(&leave.why)),
+                    Err(_) => continue,
+                }
+            }
+            Call::Offer => {
+                let plays = card
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .run
+                    .clone();
+                let refused = match (decode::<Offer>(&question.payload), plays) {
+                    (Ok(_), Some(run)) => Answer::Busy(run),
+                    (Ok(offer), None) => {
+                        let offered = Box::new(Offered { offer, question });
+                        match tell.try_send(Heard::Offer(offered)) {
+                            Ok(()) => continue,
+                            Err(TrySendError::Disconnected(_)) => return,
+                            Err(TrySendError::Full(heard)) => {
+                                if let Heard::Offer(offered) = heard {
+                                    let busy = encode(&Answer::Busy("another one".to_owned()));
+                                    let _ = offered.question.answer(busy.into()).await;
+                                }
+                                continue;
+                            }
+                        }
+                    }
+                    (Err(error), _) => Answer::Refused(format!("it failed to {error}")),
+                };
+                let _ = question.answer(encode(&refused).into()).await;
+                continue;
+            }
+        };
+        if let Err(TrySendError::Disconnected(_)) = tell.try_send(heard) {
+            return;
+        }
+    }
+}

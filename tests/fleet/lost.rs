@@ -1,0 +1,195 @@
+//! What happens when an agent, the coordinator or the broker is killed, frozen or told to end.
+
+use std::time::Duration;
+
+use super::common::nats::{Nats, Version};
+use super::common::{Running, Script, Server};
+use super::setting::{LONGEST, agent, assert_code, coordinator, fixed, run_of, scenario, wait_for};
+
+/// Waits until measuring goes on.
+fn measures(agent: &Running, server: &Server) {
+    wait_for(agent, "plays share");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while server.log().messages() < 500 {
+        assert!(std::time::Instant::now() < deadline, "no messages come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn lost_of(report: &super::common::Report) -> Vec<Option<f64>> {
+    let parts = report.json["parts"].as_array().unwrap();
+    parts
+        .iter()
+        .map(|part| part["lost_seconds"].as_f64())
+        .collect()
+}
+
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn an_agent_that_is_killed_or_frozen_is_lost() {
+    for (signal, options, code) in [
+        ("KILL", &[][..], 4),
+        ("KILL", &["--on-agent-loss", "continue"][..], 0),
+        ("STOP", &[][..], 4),
+    ] {
+        let server = Server::start(Script::default());
+        let nats = Nats::start(Version::Debian);
+        let (stays, goes) = (agent(&nats, "stays", "1"), agent(&nats, "goes", "1"));
+        let led = coordinator(&nats, &scenario(&server.url(), 10), 2, options);
+        measures(&stays, &server);
+        goes.signal(signal);
+        let led = led.end();
+        assert_code(&led, code);
+        assert_code(&stays.end(), 0);
+        let report = led.report();
+        // By their names, `goes` is the first.
+        let [Some(at), None] = lost_of(&report)[..] else {
+            panic!("{:?}", report.json["parts"]);
+        };
+        assert!(at > 0.0 && at < 9.0, "{at}");
+        assert!(led.stdout.contains("part 1"), "{}", led.stdout);
+        let sent = report.count("messages.sent");
+        match code {
+            0 => assert!(led.took.as_secs() >= 10 && sent > 900, "{sent}"),
+            _ => assert!(led.took.as_secs() < 20 && sent < 1_900, "{sent}"),
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn an_interrupt_ends_all_and_leaves_a_report() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::Debian);
+    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+    let led = coordinator(&nats, &scenario(&server.url(), 30), 2, &[]);
+    measures(&agents[0], &server);
+    led.signal("INT");
+    let led = led.end();
+    assert_code(&led, 130);
+    assert!(led.report().count("messages.sent") > 100);
+    for agent in agents {
+        assert_code(&agent.end(), 0);
+    }
+}
+
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn a_run_is_stopped_from_elsewhere() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::Debian);
+    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+    let led = coordinator(&nats, &scenario(&server.url(), 30), 2, &[]);
+    measures(&agents[0], &server);
+    let (url, run) = (nats.url(), run_of(&led));
+    let stop = ["stop", &run, "--nats", &url];
+    let stop = Running::call(tempfile::tempdir().unwrap(), &stop, &[]).end();
+    assert_code(&stop, 0);
+    let led = led.end();
+    assert_code(&led, 130);
+    for agent in agents {
+        assert_code(&agent.end(), 0);
+    }
+    let unknown = ["stop", "nothing", "--nats", &url];
+    let unknown = Running::call(tempfile::tempdir().unwrap(), &unknown, &[]).end();
+    assert_code(&unknown, 2);
+    assert!(
+        unknown.stderr.contains("knows nothing of it"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+/// All that agents recorded meanwhile is handed in when the broker is back, and counts once.
+#[test]
+#[ignore = "needs NATS servers of both versions; run by scripts/test"]
+fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
+    let server = Server::start(Script::default());
+    let scenario = scenario(&server.url(), 8);
+    let whole = super::common::Ended::run(&scenario);
+    let whole = fixed(&whole.report());
+    for version in Version::ALL {
+        let mut nats = Nats::start(version);
+        let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+        let before = server.log().messages();
+        let led = coordinator(&nats, &scenario, 2, &[]);
+        wait_for(&agents[0], "plays share");
+        while server.log().messages() < before + 300 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        nats.kill();
+        std::thread::sleep(Duration::from_secs(4));
+        nats.begin();
+        let led = led.end();
+        assert_code(&led, 0);
+        assert_eq!(fixed(&led.report()), whole, "{version:?}");
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn another_coordinator_takes_over() {
+    let server = Server::start(Script::default());
+    let scenario = scenario(&server.url(), 8);
+    let whole = super::common::Ended::run(&scenario);
+    let whole = fixed(&whole.report());
+    let nats = Nats::start(Version::Debian);
+    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+    let led = coordinator(&nats, &scenario, 2, &[]);
+    let (url, run) = (nats.url(), run_of(&led));
+    let before = server.log().messages();
+    wait_for(&agents[0], "plays share");
+    while server.log().messages() < before + 300 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    led.signal("KILL");
+    let attach = |run: &str| {
+        let attach = ["attach", run, "--nats", &url, "--out", "report"];
+        Running::call(tempfile::tempdir().unwrap(), &attach, &[]).within(LONGEST)
+    };
+    let after = attach(&run).end();
+    assert_code(&after, 0);
+    assert_eq!(fixed(&after.report()), whole);
+    for agent in agents {
+        assert_code(&agent.end(), 0);
+    }
+    // The stream tells it again and again.
+    let again = attach(&run).end();
+    assert_code(&again, 0);
+    assert_eq!(fixed(&again.report()), whole);
+}
+
+/// A load generator that nobody watches ends.
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn agents_end_their_load_without_a_coordinator() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::Debian);
+    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+    let scenario = scenario(&server.url(), 600);
+    let led = coordinator(&nats, &scenario, 2, &["--orphan-grace", "3s"]);
+    let (url, run) = (nats.url(), run_of(&led));
+    measures(&agents[0], &server);
+    led.signal("KILL");
+    for agent in agents {
+        let ended = agent.end();
+        assert_code(&ended, 0);
+        assert!(
+            ended.stderr.contains(&format!("wsbench attach {run}")),
+            "{}",
+            ended.stderr
+        );
+    }
+    let attach = ["attach", &run, "--nats", &url, "--out", "report"];
+    let after = Running::call(tempfile::tempdir().unwrap(), &attach, &[]).end();
+    assert!(
+        [0, 1, 4].contains(&after.code),
+        "{}{}",
+        after.stdout,
+        after.stderr
+    );
+    assert!(after.report().count("messages.sent") > 150);
+}

@@ -1,0 +1,11 @@
+//! Runs on many machines: agents and coordinators as processes, and real NATS servers of both versions between them.
+//! `scripts/test` installs those.
+
+#![cfg(feature = "cluster")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod began;
+mod lost;
+mod setting;

@@ -1,0 +1,115 @@
+//! What the tests have in common: a scenario whose counts follow from the plan, agents, and a coordinator.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::common::Report;
+use crate::common::nats::Nats;
+use crate::common::{Ended, Running};
+
+/// The longest that any process of these tests may take.
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is counted follows from the plan: each connection sends and pings so often in so many seconds.
+pub(super) fn scenario(url: &str, seconds: u32) -> String {
+    format!(
+        r#"
+        name = "fleet"
+        target.url = "{url}"
+        load = {{ ramp_up = "300ms", warm_up = "600ms", ramp_down = "100ms", duration = "{seconds}s" }}
+        cohort = [
+          {{ name = "calm", connections = 7 }},
+          {{ name = "busy", connections = 12, heartbeat = {{ interval = "500ms", timeout = "5s" }} }},
+        ]
+        message = [{{ name = "echo", rate = "10/s" }}]
+        gates.pass = ["count(connections.failed) == 0"]
+        "#
+    )
+}
+
+/// An agent that ends after one run.
+pub(super) fn agent(nats: &Nats, name: &str, workers: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    agent_with(nats, name, &["--workers", workers, "--once"], folder)
+}
+
+/// An agent with these options.
+pub(super) fn agent_with(
+    nats: &Nats,
+    name: &str,
+    options: &[&str],
+    folder: tempfile::TempDir,
+) -> Running {
+    let url = nats.url();
+    let agent = ["agent", "--nats", &url, "--name", name, "--keep", "."];
+    Running::call(folder, &[&agent, options].concat(), &[]).within(LONGEST)
+}
+
+/// A coordinator of so many agents.
+pub(super) fn coordinator(nats: &Nats, scenario: &str, agents: usize, options: &[&str]) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("test.toml"), scenario).unwrap();
+    let (url, agents) = (nats.url(), agents.to_string());
+    let run = [
+        "run",
+        "test.toml",
+        "--out",
+        "report",
+        "--nats",
+        &url,
+        "--agents",
+        &agents,
+    ];
+    Running::call(folder, &[&run, options].concat(), &[]).within(LONGEST)
+}
+
+/// Waits until a process has written this to standard error.
+#[track_caller]
+pub(super) fn wait_for(running: &Running, text: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let said = running.stderr();
+        if said.contains(text) {
+            return said;
+        }
+        assert!(Instant::now() < deadline, "it never says {text:?}: {said}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The name of the run that a coordinator leads.
+pub(super) fn run_of(coordinator: &Running) -> String {
+    let said = wait_for(coordinator, "looking for");
+    let name = said
+        .split_once("run ")
+        .and_then(|(_, rest)| rest.split_once(':'));
+    name.expect("it names its run").0.to_owned()
+}
+
+/// All that the plan fixes, by cohort.
+pub(super) fn fixed(report: &Report) -> Vec<(&'static str, &'static str, u64)> {
+    let mut counts = Vec::new();
+    for cohort in ["calm", "busy"] {
+        for name in ["connections.attempted", "connections.opened"] {
+            counts.push((cohort, name, report.total_of(cohort, name)));
+        }
+        for name in [
+            "messages.due",
+            "messages.sent",
+            "messages.echoed",
+            "heartbeat.sent",
+        ] {
+            let rows = report.rows("metrics", name);
+            let rows = rows.iter().filter(|row| row["cohort"] == cohort);
+            let count = rows.filter_map(|row| row["count"].as_u64()).sum();
+            counts.push((cohort, name, count));
+        }
+    }
+    counts
+}
+
+/// Asserts an exit code, and shows what was said where it is another.
+#[track_caller]
+pub(super) fn assert_code(ended: &Ended, code: i32) {
+    assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
+}
