@@ -114,6 +114,7 @@ pub(super) enum CliError {
     #[error("play in parts {what}\nhint: {hint}")]
     InParts { what: String, hint: String },
     /// Something cannot be played by agents.
+    #[cfg(feature = "cluster")]
     #[error("play by agents {what}\nhint: {hint}")]
     ByAgents { what: String, hint: String },
     /// A run on many machines cannot be led, or a share of it not be played.
@@ -280,7 +281,7 @@ impl CliError {
             #[cfg(feature = "cluster")]
             Self::Fleet(crate::fleet::FleetError::Interrupted) => Exit::Interrupted,
             #[cfg(feature = "cluster")]
-            Self::Fleet(_) | Self::NoRun(_) => Exit::Invalid,
+            Self::Fleet(_) | Self::NoRun(_) | Self::ByAgents { .. } => Exit::Invalid,
             #[cfg(feature = "cluster")]
             Self::NotHandedIn { .. } => Exit::Unexpected,
             Self::Problems(_)
@@ -307,7 +308,6 @@ impl CliError {
             | Self::NotComparable(_)
             | Self::NothingNew
             | Self::InParts { .. }
-            | Self::ByAgents { .. }
             | Self::StartAt { .. }
             | Self::Part { .. }
             | Self::Parts(_)

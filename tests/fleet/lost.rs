@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::common::nats::{Nats, Version};
 use super::common::{Running, Script, Server};
 use super::setting::{LONGEST, agent, assert_code, coordinator, fixed, run_of, scenario, wait_for};
@@ -16,8 +18,13 @@ fn measures(agent: &Running, server: &Server) {
     }
 }
 
-fn lost_of(report: &super::common::Report) -> Vec<Option<f64>> {
-    let parts = report.json["parts"].as_array().unwrap();
+/// The report as it is: the books of an agent that was lost are not balanced, and so are not those of all.
+fn unbalanced(led: &super::common::Ended) -> Value {
+    serde_json::from_slice(&std::fs::read(led.file("run.json")).unwrap()).unwrap()
+}
+
+fn lost_of(report: &Value) -> Vec<Option<f64>> {
+    let parts = report["parts"].as_array().unwrap();
     parts
         .iter()
         .map(|part| part["lost_seconds"].as_f64())
@@ -41,14 +48,16 @@ fn an_agent_that_is_killed_or_frozen_is_lost() {
         let led = led.end();
         assert_code(&led, code);
         assert_code(&stays.end(), 0);
-        let report = led.report();
+        let report = unbalanced(&led);
         // By their names, `goes` is the first.
         let [Some(at), None] = lost_of(&report)[..] else {
-            panic!("{:?}", report.json["parts"]);
+            panic!("{:?}", report["parts"]);
         };
         assert!(at > 0.0 && at < 9.0, "{at}");
         assert!(led.stdout.contains("part 1"), "{}", led.stdout);
-        let sent = report.count("messages.sent");
+        let totals = report["totals"].as_array().unwrap().iter();
+        let sent = totals.filter(|row| row["name"] == "messages.sent");
+        let sent: u64 = sent.filter_map(|row| row["count"].as_u64()).sum();
         match code {
             0 => assert!(led.took.as_secs() >= 10 && sent > 900, "{sent}"),
             _ => assert!(led.took.as_secs() < 20 && sent < 1_900, "{sent}"),

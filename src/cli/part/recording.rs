@@ -61,6 +61,7 @@ impl<'a> Recording<'a> {
     }
 
     /// How many bytes are written: whole records.
+    #[cfg(feature = "cluster")]
     pub(in crate::cli) fn written(&self) -> u64 {
         let file = self.writer.out().get_ref();
         file.metadata().map_or(0, |metadata| metadata.len())
