@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_STREAM;
 use bytes::Bytes;
+use strum::IntoEnumIterator as _;
 
 use super::broker::Broker;
 use super::error::Error;
@@ -127,7 +128,14 @@ impl Broker {
             .await;
         let state = match tried {
             Err(error) => Err(format!("failed to {error}")),
-            Ok(refused) if refused.is_empty() => Ok(format!("all {count} of the {}", self.role())),
+            Ok(refused) if refused.is_empty() => match self.is_told_apart(limit).await {
+                Ok(true) => Ok(format!("all {count} of the {}", self.role())),
+                Ok(false) => Ok(format!(
+                    "all {count} of the {}, and what only others should: this server does not tell the roles apart",
+                    self.role()
+                )),
+                Err(error) => Err(format!("failed to {error}")),
+            },
             Ok(refused) => {
                 let mut text = format!(
                     "{} of {count} of the {} are missing:",
@@ -142,6 +150,16 @@ impl Broker {
             }
         };
         Finding::new("permissions", state)
+    }
+
+    /// Whether the server refuses something that another role has to do.
+    async fn is_told_apart(&self, limit: Duration) -> Result<bool, Error> {
+        let own = self.role().permissions().publish;
+        let others = Role::iter().filter(|role| *role != self.role());
+        let others = others.flat_map(|role| role.permissions().publish);
+        let others: Vec<String> = others.filter(|subject| !own.contains(subject)).collect();
+        let refused = self.try_all(&others, &[], limit).await?;
+        Ok(!refused.is_empty())
     }
 
     /// What is refused of these patterns of subjects.
@@ -308,8 +326,6 @@ fn millis(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use strum::IntoEnumIterator as _;
-
     use super::super::subjects::matches;
     use super::*;
 

@@ -190,7 +190,9 @@ fn with_what_auth_prints_each_role_does_its_work() {
             ];
             let said = wsbench(&examined, 0).stdout;
             assert!(
-                !said.contains("WRONG") && said.contains("OK     permissions  all "),
+                !said.contains("WRONG")
+                    && !said.contains("apart")
+                    && said.contains("OK     permissions  all "),
                 "{said}"
             );
             assert_eq!(
@@ -407,6 +409,7 @@ fn what_is_wrong_with_a_server_is_said_in_words() {
             "{said}"
         );
         assert!(said.contains("of 1024 MiB"), "{said}");
+        assert!(said.contains("does not tell the roles apart"), "{said}");
 
         let small = Nats::configured(version, |_| {
             "jetstream { store_dir: nats-store }\nmax_payload: 64KB\n".to_owned()

@@ -52,11 +52,22 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             address.to_string(),
         )));
     }
+    // systemd takes a relative path for the name of something else.
+    let key = match (&args.nkey, args.kind) {
+        (Some(key), Launcher::Systemd) => {
+            let whole = std::path::absolute(key).map_err(|source| CliError::System {
+                doing: "find the folder of the key",
+                source,
+            })?;
+            Some(whole.display().to_string())
+        }
+        (key, _) => key.clone(),
+    };
     let agents = Agents {
         count: args.agents,
         nats: address.to_string(),
         insecure: args.insecure_nats,
-        key: args.nkey.clone(),
+        key,
         targets: args.allow_target.clone(),
         program: args.program.clone(),
         image: args.image.clone(),
