@@ -268,8 +268,8 @@ impl Broker {
                 ))
             }
             Ok(_) if card.descriptors < FEW_DESCRIPTORS => Err(format!(
-                "{name}: it may have {} descriptors, one for each connection\nhint: raise the limit of its machine: `ulimit -n`, or LimitNOFILE of its unit",
-                card.descriptors
+                "{name}: it may have {}, one for each connection\nhint: raise the limit of its machine: `ulimit -n`, or LimitNOFILE of its unit",
+                crate::units::counted(card.descriptors, "descriptor")
             )),
             Ok(_) if card.wsbench != env!("CARGO_PKG_VERSION") => Err(format!(
                 "{name}: it is wsbench {}, and this is {}\nhint: use the same version everywhere",
@@ -277,10 +277,10 @@ impl Broker {
                 env!("CARGO_PKG_VERSION")
             )),
             Ok(offset) => Ok(format!(
-                "{name}: its clock is {} away (give or take {}), {} descriptors",
+                "{name}: its clock is {} away (give or take {}), {}",
                 millis(Duration::from_nanos(offset.ns.unsigned_abs())),
                 millis(Duration::from_nanos(offset.bound_ns)),
-                card.descriptors
+                crate::units::counted(card.descriptors, "descriptor")
             )),
         };
         Finding::new("agent", state)

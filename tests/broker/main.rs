@@ -6,5 +6,6 @@
 mod common;
 
 mod commands;
+mod launchers;
 mod manifests;
 mod messages;

@@ -17,7 +17,7 @@ use crate::verdict::Exit;
 /// configuration again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder for the keys, `coordinator.nk` and `agent.nk`
+    /// The folder for the keys, `coordinator.nk` and `agent.nk`; it is made if it is not there
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     keys: PathBuf,
     /// Where the server shall listen
@@ -41,6 +41,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     if tls.is_none() && !listens.is_loopback() && !args.insecure_nats {
         return Err(CliError::OpenBroker(args.listen.clone()));
     }
+    let made = fs::create_dir_all(&args.keys);
+    made.map_err(|source| CliError::write(&args.keys, source))?;
     let keys = Role::iter().map(|role| Ok((role, key(&args.keys, role)?)));
     let keys = keys.collect::<Result<Vec<_>, CliError>>()?;
     let listen = args.listen.clone();
