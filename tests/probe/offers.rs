@@ -180,8 +180,9 @@ fn a_redirect_that_leads_nowhere_is_told_with_its_place() {
 #[test]
 fn a_server_that_asks_for_time_gets_it() {
     let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n";
+    // The five clients that are watched dial behind the first, all at once.
     let server = Answering::start(move |_, number| match number {
-        3 => busy.to_owned(),
+        2..=6 => busy.to_owned(),
         _ => OPENS.to_owned(),
     });
     let found = found(&server.url, "2s");
