@@ -8,7 +8,16 @@ use std::time::{Duration, Instant};
 pub fn free() -> SocketAddr {
     static COUNT: AtomicU8 = AtomicU8::new(0);
     let [.., high, low] = std::process::id().to_be_bytes();
-    let own = Ipv4Addr::new(127, 100 + COUNT.fetch_add(1, Relaxed), high, low);
+    free_at(Ipv4Addr::new(
+        127,
+        100 + COUNT.fetch_add(1, Relaxed),
+        high,
+        low,
+    ))
+}
+
+/// A free port of this IP address, for a command that listens nowhere else.
+pub fn free_at(own: Ipv4Addr) -> SocketAddr {
     let listener = TcpListener::bind((own, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

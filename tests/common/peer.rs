@@ -5,7 +5,7 @@ use std::env;
 use std::env::consts::ARCH;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
@@ -25,7 +25,7 @@ const SYSTEM: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 ///
 /// | place | stands for |
 /// |---|---|
-/// | `@listen@`, `@host@`, `@port@` | an address on which nothing listens, as a whole and in parts |
+/// | `@listen@`, `@host@`, `@port@` | an address on which nothing listens, as a whole and in parts; `@port@` alone is one of 127.0.0.1 |
 /// | `@listen2@` … `@port4@` | others |
 /// | `@folder@` | the peer's own folder, in which it is started |
 /// | `@file@` | the configuration in that folder, filled in |
@@ -94,16 +94,19 @@ impl Setup {
         let mut addresses = Vec::new();
         for suffix in ["", "2", "3", "4"] {
             let names = ["listen", "host", "port"].map(|name| format!("@{name}{suffix}@"));
-            let is_named = |text: &str| names.iter().any(|name| text.contains(name));
-            if !is_named(&self.command)
-                && !self
-                    .configuration
-                    .as_ref()
-                    .is_some_and(|(_, text)| is_named(text))
-            {
-                break;
-            }
-            let free = address::free();
+            let is_named = |name: &String| {
+                let configuration = self.configuration.iter().map(|(_, text)| text);
+                [&self.command]
+                    .into_iter()
+                    .chain(configuration)
+                    .any(|text| text.contains(name))
+            };
+            let free = match names.each_ref().map(is_named) {
+                [false, false, false] => break,
+                // Who is told a port alone listens on this one.
+                [false, false, true] => address::free_at(Ipv4Addr::LOCALHOST),
+                _ => address::free(),
+            };
             let texts = [
                 free.to_string(),
                 free.ip().to_string(),
