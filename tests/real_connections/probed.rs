@@ -11,6 +11,9 @@ use super::common::Running;
 use super::common::peer::Setup;
 use super::common::real::{RealServer, Target, wsbench};
 
+/// The longest that a run of a scenario takes that a probe has written: of a dialect, 30 s and what comes before and after.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// Probes a server, and runs what the probe has written, as it is.
 fn passes(name: &str, url: &str, options: &[&str]) -> Result<(), String> {
     let arguments = ["probe", url, "--for", "7s", "--out", "probed.toml"];
@@ -27,14 +30,14 @@ fn passes(name: &str, url: &str, options: &[&str]) -> Result<(), String> {
     let mut folder = probed.into_folder();
     let scenario = fs::read_to_string(folder.path().join("probed.toml")).unwrap();
     let run = ["run", "probed.toml", "--quiet"];
-    let mut ended = Running::call(folder, &run, &[]).end();
+    let mut ended = Running::call(folder, &run, &[]).within(LONGEST).end();
     // A machine that was busy with the others proves nothing.
     for _ in 0..3 {
         if !(ended.code == 4 && ended.stdout.contains("wsbench itself was held up")) {
             break;
         }
         folder = ended.into_folder();
-        ended = Running::call(folder, &run, &[]).end();
+        ended = Running::call(folder, &run, &[]).within(LONGEST).end();
     }
     match ended.code {
         0 => Ok(()),
