@@ -71,6 +71,29 @@ impl Report {
         row.map_or(0, |row| row["count"].as_u64().unwrap())
     }
 
+    /// All that the plan fixes, by name and cohort. None of it may be nothing, for that would be the same for everybody.
+    pub fn fixed_by_the_plan(&self) -> BTreeMap<(&'static str, String), u64> {
+        let mut counts = BTreeMap::new();
+        for (part, name) in [
+            ("totals", "connections.attempted"),
+            ("totals", "connections.opened"),
+            ("metrics", "messages.due"),
+            ("metrics", "messages.sent"),
+            ("metrics", "messages.echoed"),
+            ("metrics", "heartbeat.pings_sent"),
+        ] {
+            let mut all = 0;
+            for row in self.rows(part, name) {
+                let count = row["count"].as_u64().unwrap();
+                let cohort = row["cohort"].as_str().unwrap_or_default().to_owned();
+                *counts.entry((name, cohort)).or_default() += count;
+                all += count;
+            }
+            assert!(all > 0, "nothing of {name}");
+        }
+        counts
+    }
+
     /// Every `errors.*` counter that is not zero.
     pub fn errors(&self) -> BTreeMap<&str, u64> {
         let kinds = self.json["errors"].as_array().unwrap().iter();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::common::nats::{Nats, Version};
 use super::common::{Ended, Script, Server};
-use super::setting::{agent, agent_with, assert_code, coordinator, fixed, scenario, wait_for};
+use super::setting::{agent, agent_with, assert_code, coordinator, scenario, wait_for};
 
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
@@ -15,7 +15,7 @@ fn agents_are_one_run() {
     let scenario = scenario(&server.url(), 3);
     let whole = Ended::run(&scenario);
     assert_code(&whole, 0);
-    let whole = fixed(&whole.report());
+    let whole = whole.report().fixed_by_the_plan();
     for version in Version::ALL {
         let nats = Nats::start(version);
         let agents = [agent(&nats, "web-1", "1"), agent(&nats, "web-2", "2")];
@@ -32,7 +32,7 @@ fn agents_are_one_run() {
             assert_eq!(left.count(), 0, "all was handed in, so nothing is kept");
         }
         let report = led.report();
-        assert_eq!(fixed(&report), whole, "{version:?}");
+        assert_eq!(report.fixed_by_the_plan(), whole, "{version:?}");
         let parts = report.json["parts"].as_array().unwrap();
         let names: Vec<&Value> = parts.iter().map(|part| &part["name"]).collect();
         assert_eq!(names, ["web-1", "web-2"]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::common::nats::{Nats, Version};
 use super::common::{Running, Script, Server};
-use super::setting::{LONGEST, agent, assert_code, coordinator, fixed, run_of, scenario, wait_for};
+use super::setting::{LONGEST, agent, assert_code, coordinator, run_of, scenario, wait_for};
 
 /// Waits until measuring goes on.
 fn measures(agent: &Running, server: &Server) {
@@ -116,7 +116,7 @@ fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
     let server = Server::start(Script::default());
     let scenario = scenario(&server.url(), 8);
     let whole = super::common::Ended::run(&scenario);
-    let whole = fixed(&whole.report());
+    let whole = whole.report().fixed_by_the_plan();
     for version in Version::ALL {
         let mut nats = Nats::start(version);
         let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
@@ -131,7 +131,7 @@ fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
         nats.begin();
         let led = led.end();
         assert_code(&led, 0);
-        assert_eq!(fixed(&led.report()), whole, "{version:?}");
+        assert_eq!(led.report().fixed_by_the_plan(), whole, "{version:?}");
         for agent in agents {
             assert_code(&agent.end(), 0);
         }
@@ -144,7 +144,7 @@ fn another_coordinator_takes_over() {
     let server = Server::start(Script::default());
     let scenario = scenario(&server.url(), 8);
     let whole = super::common::Ended::run(&scenario);
-    let whole = fixed(&whole.report());
+    let whole = whole.report().fixed_by_the_plan();
     let nats = Nats::start(Version::Debian);
     let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
     let led = coordinator(&nats, &scenario, 2, &[]);
@@ -161,14 +161,14 @@ fn another_coordinator_takes_over() {
     };
     let after = attach(&run).end();
     assert_code(&after, 0);
-    assert_eq!(fixed(&after.report()), whole);
+    assert_eq!(after.report().fixed_by_the_plan(), whole);
     for agent in agents {
         assert_code(&agent.end(), 0);
     }
     // The stream tells it again and again.
     let again = attach(&run).end();
     assert_code(&again, 0);
-    assert_eq!(fixed(&again.report()), whole);
+    assert_eq!(again.report().fixed_by_the_plan(), whole);
 }
 
 /// A load generator that nobody watches ends.

@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::common::Report;
 use crate::common::nats::Nats;
 use crate::common::{Ended, Running};
 
@@ -84,28 +83,6 @@ pub(super) fn run_of(coordinator: &Running) -> String {
         .split_once("run ")
         .and_then(|(_, rest)| rest.split_once(':'));
     name.expect("it names its run").0.to_owned()
-}
-
-/// All that the plan fixes, by cohort.
-pub(super) fn fixed(report: &Report) -> Vec<(&'static str, &'static str, u64)> {
-    let mut counts = Vec::new();
-    for cohort in ["calm", "busy"] {
-        for name in ["connections.attempted", "connections.opened"] {
-            counts.push((cohort, name, report.total_of(cohort, name)));
-        }
-        for name in [
-            "messages.due",
-            "messages.sent",
-            "messages.echoed",
-            "heartbeat.sent",
-        ] {
-            let rows = report.rows("metrics", name);
-            let rows = rows.iter().filter(|row| row["cohort"] == cohort);
-            let count = rows.filter_map(|row| row["count"].as_u64()).sum();
-            counts.push((cohort, name, count));
-        }
-    }
-    counts
 }
 
 /// Asserts an exit code, and shows what was said where it is another.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::common::{Ended, Report, Running, Script, Server};
+use super::common::{Ended, Running, Script, Server};
 
 /// What is counted follows from the plan: each connection sends and pings so often in any three seconds.
 fn scenario(url: &str) -> String {
@@ -88,39 +88,17 @@ fn merge(folder: TempDir, names: &[String]) -> Ended {
     Running::call(folder, &arguments, &[]).end()
 }
 
-/// All that the plan fixes, by cohort.
-fn fixed(report: &Report) -> Vec<(&'static str, &'static str, u64)> {
-    let mut counts = Vec::new();
-    for cohort in ["calm", "busy"] {
-        for name in ["connections.attempted", "connections.opened"] {
-            counts.push((cohort, name, report.total_of(cohort, name)));
-        }
-        for name in [
-            "messages.due",
-            "messages.sent",
-            "messages.echoed",
-            "heartbeat.pings_sent",
-        ] {
-            let rows = report.rows("metrics", name);
-            let rows = rows.iter().filter(|row| row["cohort"] == cohort);
-            let count = rows.filter_map(|row| row["count"].as_u64()).sum();
-            counts.push((cohort, name, count));
-        }
-    }
-    counts
-}
-
 #[test]
 fn parts_are_one_run() {
     let server = Server::start(Script::default());
     let scenario = scenario(&server.url());
     let whole = Ended::run(&scenario);
     assert_eq!(whole.code, 0, "{}", whole.stdout);
-    let whole = fixed(&whole.report());
+    let whole = whole.report().fixed_by_the_plan();
     assert!(
         whole
             .iter()
-            .any(|(_, name, count)| *name == "messages.due" && *count == 360)
+            .any(|((name, _), count)| *name == "messages.due" && *count == 360)
     );
     for parts in [2, 4] {
         let ended = played(&scenario, parts);
@@ -134,7 +112,7 @@ fn parts_are_one_run() {
         let merged = merge(folder, &names);
         assert_eq!(merged.code, 0, "{}{}", merged.stdout, merged.stderr);
         let report = merged.report();
-        assert_eq!(fixed(&report), whole, "{parts} parts");
+        assert_eq!(report.fixed_by_the_plan(), whole, "{parts} parts");
         let table = report.json["parts"].as_array().unwrap();
         let numbers: Vec<&Value> = table.iter().map(|part| &part["part"]).collect();
         assert_eq!(numbers, (1..=parts).collect::<Vec<_>>());
