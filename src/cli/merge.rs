@@ -217,25 +217,11 @@ fn facts(parts: &[PartFile], health: Vec<Summary>) -> Facts {
     let failed = ends().filter_map(|end| end.look_ups_failed.clone());
     let look_ups_failed =
         failed.reduce(|(all, _), (count, last)| (all.saturating_add(count), last));
-    let worst = |one: Throttling, other: Throttling| match one.share() >= other.share() {
-        true => one,
-        false => other,
+    let surroundings = Surroundings {
+        look_ups_failed,
+        ..Surroundings::default()
     };
-    Facts {
-        outcome,
-        workers: each.iter().map(|part| part.facts.workers).sum(),
-        precise_timer: each.iter().all(|part| part.facts.precise_timer),
-        kernel_view: each.iter().all(|part| part.facts.kernel_view),
-        cores: each.iter().map(|part| part.facts.cores).sum(),
-        throttling: (each.iter())
-            .filter_map(|part| part.facts.throttling)
-            .reduce(worst),
-        surroundings: Surroundings {
-            look_ups_failed,
-            ..Surroundings::default()
-        },
-        parts: each,
-    }
+    Facts::of_parts(outcome, surroundings, each)
 }
 
 fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {

@@ -139,6 +139,26 @@ impl Facts {
         100.0 * self.cores.map_or(workers, |cores| cores.min(workers))
     }
 
+    /// The facts of several processes together: their workers and cores added up, what only all of them have, and the worst
+    /// that a limit did to one of them.
+    pub fn of_parts(outcome: Outcome, surroundings: Surroundings, parts: Vec<PartFacts>) -> Self {
+        let each = || parts.iter().map(|part| &part.facts);
+        let worst = |one: Throttling, other: Throttling| match one.share() >= other.share() {
+            true => one,
+            false => other,
+        };
+        Self {
+            outcome,
+            workers: each().map(|facts| facts.workers).sum(),
+            precise_timer: each().all(|facts| facts.precise_timer),
+            kernel_view: each().all(|facts| facts.kernel_view),
+            cores: each().map(|facts| facts.cores).sum(),
+            throttling: each().filter_map(|facts| facts.throttling).reduce(worst),
+            surroundings,
+            parts,
+        }
+    }
+
     /// The facts of a run with this many workers that ended as planned, on a system with every feature.
     pub fn completed(workers: usize) -> Self {
         Self {
