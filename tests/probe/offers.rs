@@ -1,6 +1,7 @@
 //! What a server offers on the way to a WebSocket is told, and the scenario that is written gets there by it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -180,12 +181,14 @@ fn a_redirect_that_leads_nowhere_is_told_with_its_place() {
 #[test]
 fn a_server_that_asks_for_time_gets_it() {
     let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n";
-    // The five clients that are watched dial behind the first, all at once.
-    let server = Answering::start(move |_, number| match number {
-        2..=6 => busy.to_owned(),
-        _ => OPENS.to_owned(),
+    // The clients that are watched dial soon behind the first, in any order.
+    let first = OnceLock::new();
+    let server = Answering::start(move |_, number| {
+        let since = first.get_or_init(Instant::now).elapsed();
+        let opens = number == 1 || since >= Duration::from_secs(1);
+        if opens { OPENS } else { busy }.to_owned()
     });
-    let found = found(&server.url, "2s");
+    let found = found(&server.url, "3s");
     assert_eq!(found["retry_after_s"], 1);
     assert_eq!(found["unknown"][0]["question"], "quiet");
     let failed = found["unknown"][0]["failed"].as_str().unwrap();
