@@ -68,9 +68,9 @@ fn all_ways_to(url: &str, target: &str, more: &str) {
             "count(connections.compressed) == 16",
             "ratio(messages.echoed / messages.sent) == 100%",
             "count(messages.mismatched) == 0",
-            "count(compressed.sent{{cohort=prepared}}) > 500",
-            "count(compressed.sent{{cohort=each}}) > 500",
-            "count(compressed.sent{{cohort=keep}}) > 500",
+            "count(compressed.sent{{cohort=prepared}}) > 100",
+            "count(compressed.sent{{cohort=each}}) > 100",
+            "count(compressed.sent{{cohort=keep}}) > 100",
             "ratio(compressed.received_wire / compressed.received_plain) < 80%",
         ]
         "#,
