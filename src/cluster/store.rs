@@ -1,24 +1,18 @@
-//! The stream that keeps what was said, and the bucket of what is too long for one message: made, written and read.
+//! The stream that keeps what was said, and the bucket of what is too long for one message: made, said into, looked at and
+//! tidied up.
 
-use std::io::Cursor;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::object_store::{self, GetErrorKind, ObjectStore};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{ErrorCode, stream};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use tokio::io::AsyncReadExt as _;
-use tokio::time::{Instant, sleep, timeout};
 
 use super::broker::Broker;
 use super::error::Error;
 use super::events::Refusal;
-use super::subjects::{BUCKET, BUCKET_STREAM, RunId, STREAM, Subject, bundle, stored};
+use super::subjects::{BUCKET, BUCKET_STREAM, RunId, STREAM, Subject, stored};
 
 /// How long messages and objects are kept.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -26,9 +20,6 @@ const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
 /// The most bytes of a message: a shard is sent in parts of half a mebibyte, with some room for what stands around it.
 pub(super) const MAX_MESSAGE: i32 = 576 << 10;
-
-/// How long to wait before the stream is read again.
-const AGAIN: Duration = Duration::from_millis(100);
 
 /// What bounds the stream and the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,96 +71,6 @@ pub struct Ack {
     pub sequence: u64,
     /// Whether the stream has had it already, and kept it only once.
     pub duplicate: bool,
-}
-
-/// A message of the stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// What it is about.
-    pub subject: String,
-    /// Its number in the stream.
-    pub sequence: u64,
-    /// When the stream took it, by the server's clock, in nanoseconds since 1970.
-    pub stored_ns: i128,
-    /// What it says.
-    pub payload: Bytes,
-    /// How many more there were for the reader when this one was sent to it.
-    pub pending: u64,
-}
-
-/// What the stream keeps of some subjects, in its order, each once. Goes on where it was after the connection or the server
-/// was gone.
-pub struct Feed {
-    broker: Broker,
-    subjects: Subject,
-    headers_only: bool,
-    /// `None` after the server has lost its reader.
-    messages: Option<Ordered>,
-    /// The number in the stream of the last message that was read.
-    last: u64,
-    /// How many messages there were when it began.
-    pub pending: u64,
-}
-
-impl std::fmt::Debug for Feed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Feed")
-            .field("pending", &self.pending)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Feed {
-    /// The next message; `None` if there is none within the time, or the server is away.
-    ///
-    /// # Errors
-    /// When the stream is gone, or reading it is not permitted any more.
-    pub async fn next(&mut self, limit: Duration) -> Result<Option<Entry>, Error> {
-        let deadline = Instant::now() + limit;
-        loop {
-            let rest = deadline.saturating_duration_since(Instant::now());
-            let Some(messages) = &mut self.messages else {
-                let again = self
-                    .broker
-                    .reader(&self.subjects, self.headers_only, self.last, rest);
-                match again.await {
-                    Ok((messages, _)) => self.messages = Some(messages),
-                    Err(error @ (Error::Missing { .. } | Error::NotPermitted(_))) => {
-                        return Err(error);
-                    }
-                    // The server is away, or not yet what it was.
-                    Err(_) if rest <= AGAIN => return Ok(None),
-                    Err(_) => sleep(AGAIN).await,
-                }
-                continue;
-            };
-            match timeout(rest, messages.next()).await {
-                Err(_) => return Ok(None),
-                Ok(Some(Ok(message))) => {
-                    let Some(entry) = entry(&message) else {
-                        continue;
-                    };
-                    if entry.sequence > self.last {
-                        self.last = entry.sequence;
-                        return Ok(Some(entry));
-                    }
-                }
-                Ok(Some(Err(_)) | None) => self.messages = None,
-            }
-        }
-    }
-}
-
-/// `None` for what is no message of a stream.
-fn entry(message: &async_nats::jetstream::Message) -> Option<Entry> {
-    let info = message.info().ok()?;
-    Some(Entry {
-        subject: message.subject.to_string(),
-        sequence: info.stream_sequence,
-        stored_ns: info.published.unix_timestamp_nanos(),
-        pending: info.pending,
-        payload: message.payload.clone(),
-    })
 }
 
 impl Broker {
@@ -247,72 +148,6 @@ impl Broker {
             .await
     }
 
-    /// Reads what the stream keeps of these subjects, from its begin, and what comes.
-    ///
-    /// # Errors
-    /// When the stream is not there, or reading it is not permitted.
-    pub async fn follow(&self, subjects: &Subject, limit: Duration) -> Result<Feed, Error> {
-        self.feed(subjects, false, limit).await
-    }
-
-    /// The same without what the messages say.
-    pub(super) async fn glance(&self, subjects: &Subject, limit: Duration) -> Result<Feed, Error> {
-        self.feed(subjects, true, limit).await
-    }
-
-    async fn feed(
-        &self,
-        subjects: &Subject,
-        headers_only: bool,
-        limit: Duration,
-    ) -> Result<Feed, Error> {
-        let (messages, pending) = self.reader(subjects, headers_only, 0, limit).await?;
-        Ok(Feed {
-            broker: self.clone(),
-            subjects: subjects.clone(),
-            headers_only,
-            messages: Some(messages),
-            last: 0,
-            pending,
-        })
-    }
-
-    /// Reads what comes after the message of this number, and tells how much there is.
-    async fn reader(
-        &self,
-        subjects: &Subject,
-        headers_only: bool,
-        last: u64,
-        limit: Duration,
-    ) -> Result<(Ordered, u64), Error> {
-        const WHAT: &str = "read the stream";
-        let call = async {
-            let stream = self.stream(WHAT, limit).await?;
-            // The name and the filter are part of the subject by which a consumer is made: so permissions can tell them.
-            let name = self.client.new_inbox();
-            let name = name.rsplit('.').next().unwrap_or_default().to_owned();
-            let config = OrderedConfig {
-                name: Some(name),
-                filter_subject: subjects.to_string(),
-                deliver_policy: match last {
-                    0 => DeliverPolicy::All,
-                    last => DeliverPolicy::ByStartSequence {
-                        start_sequence: last + 1,
-                    },
-                },
-                headers_only,
-                ..OrderedConfig::default()
-            };
-            let consumer = stream.create_consumer(config).await;
-            let consumer = consumer.map_err(|error| Error::broker(WHAT, &error))?;
-            let pending = consumer.cached_info().num_pending;
-            let messages = consumer.messages().await;
-            let messages = messages.map_err(|error| Error::broker(WHAT, &error))?;
-            Ok((messages, pending))
-        };
-        self.within(WHAT, limit, is_of_streams, call).await
-    }
-
     /// Removes what the stream keeps of a run. Returns the number of messages.
     ///
     /// # Errors
@@ -324,75 +159,6 @@ impl Broker {
             let purged = stream.purge().filter(Subject::everything(run).to_string());
             let purged = purged.await.map_err(|error| Error::broker(WHAT, &error))?;
             Ok(purged.purged)
-        };
-        self.within(WHAT, limit, is_of_streams, call).await
-    }
-
-    /// Puts what a run needs into the bucket.
-    ///
-    /// # Errors
-    /// When the bucket is not there or full, or the server does not permit it.
-    pub async fn put(&self, run: &RunId, bytes: Bytes, limit: Duration) -> Result<(), Error> {
-        const WHAT: &str = "put what a run needs into the bucket";
-        let name = bundle(run);
-        let call = async {
-            let bucket = self.bucket(WHAT, limit).await?;
-            let put = bucket.put(name.as_str(), &mut Cursor::new(bytes)).await;
-            put.map_err(|error| Error::broker(WHAT, &error))?;
-            Ok(())
-        };
-        self.within(WHAT, limit, is_of_streams, call).await
-    }
-
-    /// Gets what a run needs from the bucket; `None` if it is not there.
-    ///
-    /// # Errors
-    /// When it has more bytes than `most`, the bucket is not there, or the server does not permit it.
-    pub async fn get(
-        &self,
-        run: &RunId,
-        most: usize,
-        limit: Duration,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        const WHAT: &str = "get what a run needs from the bucket";
-        let name = bundle(run);
-        let call = async {
-            let bucket = self.bucket(WHAT, limit).await?;
-            let mut found = match bucket.get(name.as_str()).await {
-                Ok(found) => found,
-                Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(Error::broker(WHAT, &error)),
-            };
-            let bytes = found.info().size;
-            if bytes > most {
-                return Err(Error::TooLong {
-                    what: WHAT,
-                    bytes,
-                    limit: most,
-                });
-            }
-            let mut all = Vec::with_capacity(bytes);
-            let read = found.read_to_end(&mut all).await;
-            read.map_err(|error| Error::broker(WHAT, &error))?;
-            Ok(Some(all))
-        };
-        self.within(WHAT, limit, is_of_streams, call).await
-    }
-
-    /// Removes what a run needs from the bucket; nothing if it is not there.
-    ///
-    /// # Errors
-    /// When the bucket is not there, or the server does not permit it.
-    pub async fn remove(&self, run: &RunId, limit: Duration) -> Result<(), Error> {
-        const WHAT: &str = "remove what a run needs from the bucket";
-        let name = bundle(run);
-        let call = async {
-            let bucket = self.bucket(WHAT, limit).await?;
-            match bucket.delete(name.as_str()).await {
-                Ok(()) => Ok(()),
-                Err(error) if error.kind() == object_store::DeleteErrorKind::NotFound => Ok(()),
-                Err(error) => Err(Error::broker(WHAT, &error)),
-            }
         };
         self.within(WHAT, limit, is_of_streams, call).await
     }
@@ -424,17 +190,9 @@ impl Broker {
         };
         self.within(WHAT, limit, is_of_streams, call).await
     }
-
-    async fn bucket(&self, what: &'static str, limit: Duration) -> Result<ObjectStore, Error> {
-        // The bucket's own error does not say whether it is missing.
-        let stream = self.jetstream.get_stream(BUCKET_STREAM).await;
-        stream.map_err(|error| absent(what, "bucket", limit, &error))?;
-        let bucket = self.jetstream.get_object_store(BUCKET).await;
-        bucket.map_err(|error| Error::broker(what, &error))
-    }
 }
 
-fn absent(
+pub(super) fn absent(
     what: &'static str,
     missing: &'static str,
     limit: Duration,
@@ -466,7 +224,7 @@ fn is_same(there: &Config, wanted: &Config) -> bool {
 }
 
 /// Whether a refusal is about the stream or the bucket, whose calls use several subjects.
-fn is_of_streams(refusal: &Refusal) -> bool {
+pub(super) fn is_of_streams(refusal: &Refusal) -> bool {
     ["$JS.", "$O.", "_INBOX"]
         .iter()
         .any(|begin| refusal.subject().starts_with(begin))
