@@ -112,11 +112,17 @@ pub(super) enum CliError {
     Gate { gate: String, what: String },
     /// Something cannot be played in parts.
     #[error("play in parts {what}\nhint: {hint}")]
-    InParts { what: String, hint: String },
+    InParts { what: String, hint: &'static str },
     /// Something cannot be played by agents.
     #[cfg(feature = "cluster")]
     #[error("play by agents {what}\nhint: {hint}")]
-    ByAgents { what: String, hint: String },
+    ByAgents { what: String, hint: &'static str },
+    /// Runs that the NATS server does not know.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "remove {0}: the NATS server knows nothing of it, so nothing was removed\nhint: `wsbench cluster ls` lists the runs that it knows"
+    )]
+    NoSuchRuns(String),
     /// A run on many machines cannot be led, or a share of it not be played.
     #[cfg(feature = "cluster")]
     #[error(transparent)]
@@ -281,7 +287,9 @@ impl CliError {
             #[cfg(feature = "cluster")]
             Self::Fleet(crate::fleet::FleetError::Interrupted) => Exit::Interrupted,
             #[cfg(feature = "cluster")]
-            Self::Fleet(_) | Self::NoRun(_) | Self::ByAgents { .. } => Exit::Invalid,
+            Self::Fleet(_) | Self::NoRun(_) | Self::NoSuchRuns(_) | Self::ByAgents { .. } => {
+                Exit::Invalid
+            }
             #[cfg(feature = "cluster")]
             Self::NotHandedIn { .. } => Exit::Unexpected,
             Self::Problems(_)

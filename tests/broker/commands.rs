@@ -475,7 +475,14 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
         );
         let cleaned = wsbench(&["cluster", "clean", "--nats", url], 0).stdout;
         assert_eq!(cleaned, "0 runs removed, with 0 messages; 2 left\n");
-        let cleaned = wsbench(&["cluster", "clean", "--nats", url, "first"], 0).stdout;
+        let unknown = ["cluster", "clean", "--nats", url, "first", "thrid"];
+        let refused = wsbench(&unknown, 2).stderr;
+        assert!(
+            refused.contains("remove thrid: the NATS server knows nothing of it"),
+            "{refused}"
+        );
+        let twice = ["cluster", "clean", "--nats", url, "first", "first"];
+        let cleaned = wsbench(&twice, 0).stdout;
         assert_eq!(cleaned, "1 run removed, with 2 messages; 1 left\n");
         let cleaned = wsbench(
             &["cluster", "clean", "--nats", url, "--older-than", "0s"],

@@ -1,5 +1,6 @@
 //! `wsbench cluster clean`: removes what the server keeps of runs.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use super::{NatsArgs, PATIENCE};
@@ -30,6 +31,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         true => old(&known, args.older_than),
         false => args.runs.clone(),
     };
+    let is_known = |run: &RunId| known.iter().any(|known| known.run == *run);
+    let unknown: Vec<String> = runs
+        .iter()
+        .filter(|run| !is_known(run))
+        .map(RunId::to_string)
+        .collect();
+    if !unknown.is_empty() {
+        return Err(CliError::NoSuchRuns(unknown.join(", ")));
+    }
+    let runs: BTreeSet<RunId> = runs.into_iter().collect();
     let mut messages = 0;
     let count = runs.len();
     for run in runs {

@@ -90,6 +90,7 @@ impl Lead<'_> {
         coordinator.plan(&assigned, args.ready_timeout, &leaves)?;
         let interrupt = signals.interrupts()?;
         let begun = coordinator.start(assigned.clone(), asked(&plan))?;
+        let judging = judging.beginning(begun.led.origin);
         let heard = (&signals, interrupt);
         let judged = lead(begun, &plan, &assigned, judging, heard, reporting.quiet)?;
         judged.conclude(reporting, past.as_ref(), output, formats, &signals)
@@ -113,7 +114,7 @@ fn travels(recipe: &Recipe, loaded: &Loaded) -> Result<(), CliError> {
         false => Err(CliError::ByAgents {
             what: "a command line with something that is not told anybody: a header, a password in an address, or a key log"
                 .to_owned(),
-            hint: "write it into the scenario as ${NAME}: each agent takes it from its own environment".to_owned(),
+            hint: "write it into the scenario as ${NAME}: each agent takes it from its own environment",
         }),
     }
 }

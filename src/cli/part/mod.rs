@@ -2,6 +2,7 @@
 //! merge` puts the parts together.
 
 mod bundle;
+mod one_machine;
 mod play;
 mod recording;
 mod refused;
@@ -13,6 +14,8 @@ use std::time::SystemTime;
 #[cfg(feature = "cluster")]
 pub(super) use bundle::{Bundle, run_number};
 pub(super) use bundle::{again, differs, or_its_name, start_of};
+#[cfg(feature = "cluster")]
+pub(super) use one_machine::{Refused, of_one_machine};
 pub(super) use play::Part;
 #[cfg(feature = "cluster")]
 pub(super) use recording::{Recorded, Recording, machine};
