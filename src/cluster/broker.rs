@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::error::Error;
 use super::events::{Events, Refusal};
 use super::role::Role;
-use super::subjects::{STREAM, Subject};
+use super::subjects::{RunId, STREAM, Subject, is_of_run};
 
 /// A connected broker. A copy speaks on the same connection.
 #[derive(Debug, Clone)]
@@ -181,6 +181,19 @@ impl Broker {
         };
         self.within(WHAT, limit, |refusal| refusal.subject() == own, call)
             .await
+    }
+
+    /// Waits, without end, until the server refuses something of a run: what is said or heard in it, or what the stream is
+    /// asked. Counts from this call on.
+    pub fn refused_in(&self, run: &RunId) -> impl Future<Output = Error> + Send + use<> {
+        let (mark, events, run) = (self.events.mark(), self.events.clone(), run.clone());
+        async move {
+            let concerns = |refusal: &Refusal| {
+                let subject = refusal.subject();
+                is_of_run(subject, &run) || subject.starts_with("$JS.API.")
+            };
+            Error::NotPermitted(events.refused(mark, concerns).await)
+        }
     }
 
     /// Makes sure that the server does not refuse the subscriptions that were just made.

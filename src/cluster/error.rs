@@ -40,6 +40,17 @@ pub enum Error {
         /// What happened at the last try.
         why: String,
     },
+    /// The server's certificate is signed by nobody who is trusted, or is another's.
+    #[error(
+        "trust the NATS server at {address}: {}\nhint: name the certificates to trust with `--nats-ca FILE`, and the server by a name that its certificate has",
+        visible(why)
+    )]
+    Untrusted {
+        /// Where, without a password.
+        address: String,
+        /// What is wrong with the certificate.
+        why: String,
+    },
     /// The server does not know who asks.
     #[error(
         "log in at the NATS server at {0}\nhint: give the key of your role with `--nkey FILE` (`wsbench cluster auth` makes it), `--creds FILE`, or user:password@ in the address"

@@ -21,6 +21,9 @@ const TRY: Duration = Duration::from_secs(5);
 /// How long to wait between two tries, and the most between two of a connection that was lost.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// What the TLS library says of a certificate that it does not take: no later try changes that.
+const CERTIFICATE: &str = "invalid peer certificate";
+
 /// Whom to connect to, and as what.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -153,6 +156,11 @@ async fn connect(options: &Options) -> Result<Broker, Error> {
                     return Err(Error::Login(address.to_string()));
                 }
                 why = causes(&error);
+                if let Some((_, wrong)) = why.split_once(CERTIFICATE) {
+                    let why = wrong.trim_start_matches(": ").to_owned();
+                    let address = address.to_string();
+                    return Err(Error::Untrusted { address, why });
+                }
             }
             Err(_) => {}
         }

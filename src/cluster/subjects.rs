@@ -269,6 +269,15 @@ pub fn stored() -> Vec<String> {
     vec![format!("{KEPT}.>")]
 }
 
+/// Whether a subject is one of what is said in a run, kept or not.
+pub(super) fn is_of_run(subject: &str, run: &RunId) -> bool {
+    let rest = [KEPT, SAID].iter().find_map(|begin| {
+        let rest = subject.strip_prefix(begin)?.strip_prefix('.')?;
+        rest.strip_prefix(run.0.as_str())
+    });
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// The name in the bucket of what a run needs.
 pub(super) fn bundle(run: &RunId) -> String {
     format!("{run}/bundle")
@@ -345,6 +354,9 @@ mod tests {
                     true => Subject::of(&run, kind, number),
                     false => Subject::to_all(&run, kind),
                 };
+                prop_assert!(is_of_run(subject.as_str(), &run));
+                let other: RunId = format!("{run}x").parse().unwrap_or_else(|_| "x".parse().unwrap());
+                prop_assert!(!is_of_run(subject.as_str(), &other));
                 let is_told = matches(Subject::orders(&run).as_str(), subject.as_str());
                 prop_assert_eq!(is_told, kind.is_stored() && !kind.is_of_agents());
                 let is_kept = matches(Subject::everything(&run).as_str(), subject.as_str());

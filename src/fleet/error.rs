@@ -64,7 +64,7 @@ fn of_them(taken: usize) -> String {
 fn said(refused: &[(String, String)]) -> String {
     let lines = refused
         .iter()
-        .map(|(name, why)| format!("\n  {}: {why}", visible(name)));
+        .map(|(name, why)| format!("\n  {}: {}", visible(name), why.replace('\n', "\n    ")));
     let all: String = lines.collect();
     match all.is_empty() {
         true => String::new(),

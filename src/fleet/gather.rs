@@ -122,7 +122,7 @@ pub(super) async fn gather(
                 Ok(Answer::Busy(run)) => (plays(&run), true),
                 Ok(Answer::Refused(why)) => (visible(&why), false),
                 // It may have ended since, or be asked by somebody else.
-                Err(error) => (error.to_string(), true),
+                Err(error) => (format!("failed to {error}"), true),
             };
             if !is_busy {
                 first_refusal.get_or_insert_with(Instant::now);

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 
 use super::agent::CALL;
-use super::joined::PAUSE;
+use super::joined::{PAUSE, is_final};
 use super::message::{self, encode};
-use crate::cluster::{Broker, Error, Kind, RunId, Subject};
+use crate::cluster::{Broker, Kind, RunId, Subject};
 use crate::measure::Bytes;
 use crate::record::Records;
 
@@ -130,9 +130,7 @@ impl Task {
                     });
                     return Ok(());
                 }
-                Err(error @ (Error::NotPermitted(_) | Error::TooLong { .. })) => {
-                    return Err(error.to_string());
-                }
+                Err(error) if is_final(&error) => return Err(error.to_string()),
                 Err(error) => {
                     tell.send_replace(Handed::Trying(error.to_string()));
                     tokio::time::sleep(PAUSE).await;

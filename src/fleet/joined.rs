@@ -12,7 +12,7 @@ use super::error::FleetError;
 use super::handing::{self, Handed};
 use super::liveness::SIGN;
 use super::message::{Alive, Assigned, Ordered, Origin, Ready, Settled, Start, decode, encode};
-use crate::cluster::{AgentId, Broker, Kind, RunId, Subject};
+use crate::cluster::{AgentId, Broker, Error, Kind, RunId, Subject};
 use crate::engine::{Command, Orders};
 use crate::units::{Timestamp, visible};
 
@@ -53,6 +53,8 @@ pub struct Joined {
     orders: watch::Sender<Orders>,
     /// When the coordinator was last heard of.
     heard: Arc<Mutex<Instant>>,
+    /// What the broker does not permit of what the run needs.
+    refused: watch::Receiver<Option<Error>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -70,9 +72,18 @@ impl Joined {
         let heard = Arc::new(Mutex::new(Instant::now()));
         let broker = agent.link.broker().clone();
         let handle = agent.link.handle().clone();
+        let (tell, refused) = watch::channel(None);
+        let refusal = broker.refused_in(&run);
+        let looking = async move {
+            let _ = tell.send(Some(refusal.await));
+        };
         let listening = listen(broker.clone(), run.clone(), show, orders.clone());
         let hearing = hear(broker.clone(), run.clone(), heard.clone());
-        let tasks = vec![handle.spawn(listening), handle.spawn(hearing)];
+        let tasks = vec![
+            handle.spawn(looking),
+            handle.spawn(listening),
+            handle.spawn(hearing),
+        ];
         Self {
             broker,
             handle,
@@ -81,6 +92,7 @@ impl Joined {
             view,
             orders,
             heard,
+            refused,
             tasks,
         }
     }
@@ -111,6 +123,9 @@ impl Joined {
                     return Err(Waited::GivenUp(why.clone()));
                 }
             }
+            if let Some(error) = self.refused() {
+                return Err(Waited::GivenUp(format!("failed to {error}")));
+            }
             match () {
                 () if leaves() => return Err(Waited::Left),
                 () if Instant::now() >= until => return Err(Waited::TooLate),
@@ -119,7 +134,12 @@ impl Joined {
         }
     }
 
-    /// Gives signs of life from now on.
+    /// What the broker does not permit of what the run needs, if there is anything.
+    pub fn refused(&self) -> Option<Error> {
+        self.refused.borrow().clone()
+    }
+
+    /// Gives signs of life from now on, and tells if the broker does not permit what the run needs.
     pub fn lives(&mut self, number: u32) {
         let (broker, run) = (self.broker.clone(), self.run.clone());
         let alive = encode(&Alive {
@@ -131,6 +151,28 @@ impl Joined {
                 // One that is not heard is followed by another.
                 let _ = broker.say(&subject, alive.clone().into(), SIGN).await;
                 tokio::time::sleep(SIGN).await;
+            }
+        }));
+        let (broker, run, id) = (self.broker.clone(), self.run.clone(), self.id.to_string());
+        let mut refused = self.refused.clone();
+        self.tasks.push(self.handle.spawn(async move {
+            let Ok(error) = refused
+                .wait_for(Option::is_some)
+                .await
+                .map(|one| one.clone())
+            else {
+                return;
+            };
+            let refused = error.map(|error| format!("it failed to {error}"));
+            let subject = Subject::of(&run, Kind::Ready, number);
+            let said = format!("{run}.{id}.not-permitted");
+            let bytes = encode(&Ready { agent: id, refused });
+            while !is_kept(
+                broker
+                    .publish(&subject, &said, bytes.clone().into(), CALL)
+                    .await,
+            ) {
+                tokio::time::sleep(PAUSE).await;
             }
         }));
     }
@@ -194,7 +236,9 @@ impl Joined {
                     .publish(&subject, &id, bytes.clone().into(), CALL)
                     .await;
                 match kept {
-                    Err(_) if Instant::now() + PAUSE < until => tokio::time::sleep(PAUSE).await,
+                    Err(ref error) if !is_final(error) && Instant::now() + PAUSE < until => {
+                        tokio::time::sleep(PAUSE).await;
+                    }
                     kept => {
                         let _ = tell.send(kept);
                         return;
@@ -202,7 +246,7 @@ impl Joined {
                 }
             }
         });
-        let gone = |_| crate::cluster::Error::Thread("it has ended".to_owned());
+        let gone = |_| Error::Thread("it has ended".to_owned());
         told.recv().map_err(gone)??;
         Ok(())
     }
@@ -212,15 +256,17 @@ impl Joined {
         self.orders.subscribe()
     }
 
-    /// Ends the load when nothing was heard of the coordinator for so long. `origin` is the first dial.
+    /// Ends the load when nothing was heard of the coordinator for so long, or the broker does not permit what the run needs.
+    /// `origin` is the first dial.
     pub fn ends_alone(&mut self, grace: Duration, origin: Instant) {
         let (heard, orders) = (self.heard.clone(), self.orders.clone());
+        let refused = self.refused.clone();
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.tasks.push(self.handle.spawn(async move {
             loop {
                 tokio::time::sleep(PAUSE).await;
                 let heard = *heard.lock().unwrap_or_else(PoisonError::into_inner);
-                if heard.elapsed() > grace {
+                if heard.elapsed() > grace || refused.borrow().is_some() {
                     let at = Timestamp::of(Instant::now(), origin);
                     orders.send_modify(|orders| orders.add(Command::CutShort { at }));
                     return;
@@ -294,12 +340,13 @@ impl Handing {
 }
 
 /// Whether the broker keeps it, or never will.
-pub(super) fn is_kept<T>(published: Result<T, crate::cluster::Error>) -> bool {
-    use crate::cluster::Error;
-    matches!(
-        published,
-        Ok(_) | Err(Error::NotPermitted(_) | Error::TooLong { .. })
-    )
+pub(super) fn is_kept<T>(published: Result<T, Error>) -> bool {
+    published.err().as_ref().is_none_or(is_final)
+}
+
+/// Whether it is of no use to try again.
+pub(super) fn is_final(error: &Error) -> bool {
+    matches!(error, Error::NotPermitted(_) | Error::TooLong { .. })
 }
 
 /// Reads what the coordinator says, for as long as it takes.

@@ -1,5 +1,6 @@
 //! What the stream keeps of a run, for who takes it over or ends it from elsewhere.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::agent::CALL;
@@ -24,7 +25,8 @@ pub struct Past {
     /// All orders so far.
     pub orders: Orders,
     given_up: bool,
-    done: usize,
+    /// The numbers of the agents that have told all.
+    done: BTreeSet<u32>,
 }
 
 impl Past {
@@ -37,7 +39,8 @@ impl Past {
         let read = until_left(link.handle(), leaves, async move {
             let mut feed = broker.follow(&Subject::everything(&name), CALL).await?;
             let (mut assigned, mut start) = (None, None);
-            let (mut orders, mut given_up, mut done) = (Orders::default(), false, 0);
+            let (mut orders, mut given_up) = (Orders::default(), false);
+            let mut done = BTreeSet::new();
             let mut pending = feed.pending;
             while pending > 0 {
                 let Some(entry) = feed.next(CALL).await? else {
@@ -49,7 +52,7 @@ impl Past {
                         assigned = Some(decode::<Assigned>(&entry.payload)?)
                     }
                     Some((_, Kind::Start, _)) => start = Some(decode::<Start>(&entry.payload)?),
-                    Some((_, Kind::Done, _)) => done += 1,
+                    Some((_, Kind::Done, number)) => done.extend(number),
                     Some((_, Kind::Windows | Kind::Stop, _)) => {
                         let all = decode::<Ordered>(&entry.payload)?;
                         given_up |= all.given_up.is_some();
@@ -82,7 +85,7 @@ impl Past {
 
     /// Whether all agents have told all.
     pub fn is_over(&self) -> bool {
-        self.done >= self.assigned.seats.len()
+        self.done.len() >= self.assigned.seats.len()
     }
 
     /// Takes the run over: all that was told so far is told again.

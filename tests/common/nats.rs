@@ -2,7 +2,7 @@
 //! missing fails.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -73,6 +73,12 @@ impl Nats {
     #[track_caller]
     pub fn start(version: Version) -> Self {
         Self::with(version, address::free(), &["-js"])
+    }
+
+    /// The same at a given address of this machine.
+    #[track_caller]
+    pub fn start_at(own: Ipv4Addr, version: Version) -> Self {
+        Self::with(version, address::free_at(own), &["-js"])
     }
 
     /// Starts one without its log.

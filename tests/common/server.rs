@@ -13,7 +13,7 @@ use super::log::{Event, Log};
 use super::script::{Handshake, Script};
 use super::{handshake, session};
 
-/// A running scripted server on a free port of 127.0.0.1.
+/// A running scripted server on a free port.
 pub struct Server {
     address: SocketAddr,
     log: Log,
@@ -26,8 +26,13 @@ pub struct Server {
 impl Server {
     /// Starts a server that follows this script on every connection.
     pub fn start(script: Script) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST, script)
+    }
+
+    /// The same at another address of this machine.
+    pub fn start_at(own: Ipv4Addr, script: Script) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let any = SocketAddr::from((own, 0));
         socket.bind(&any.into()).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         let mut server = Self {
@@ -48,7 +53,7 @@ impl Server {
         server
     }
 
-    /// The address: `ws://127.0.0.1:PORT/`.
+    /// The address: `ws://127.0.0.1:PORT/`, or with its own address.
     pub fn url(&self) -> String {
         format!("ws://{}/", self.address)
     }

@@ -2,33 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::common::nats::{Nats, Version};
 use super::common::{Running, Script, Server};
-use super::setting::{LONGEST, agent, assert_code, coordinator, run_of, scenario, wait_for};
+use super::setting::{
+    agent, assert_code, attach, coordinator, lost_of, run_of, scenario, unbalanced, wait_for,
+    wait_for_messages,
+};
 
 /// Waits until measuring goes on.
 fn measures(agent: &Running, server: &Server) {
     wait_for(agent, "plays share");
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    while server.log().messages() < 500 {
-        assert!(std::time::Instant::now() < deadline, "no messages come");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// The report as it is: the books of an agent that was lost are not balanced, and so are not those of all.
-fn unbalanced(led: &super::common::Ended) -> Value {
-    serde_json::from_slice(&std::fs::read(led.file("run.json")).unwrap()).unwrap()
-}
-
-fn lost_of(report: &Value) -> Vec<Option<f64>> {
-    let parts = report["parts"].as_array().unwrap();
-    parts
-        .iter()
-        .map(|part| part["lost_seconds"].as_f64())
-        .collect()
+    wait_for_messages(server, 0, 500);
 }
 
 #[test]
@@ -122,10 +106,7 @@ fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
         let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
         let before = server.log().messages();
         let led = coordinator(&nats, &scenario, 2, &[]);
-        wait_for(&agents[0], "plays share");
-        while server.log().messages() < before + 300 {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_for_messages(&server, before, 300);
         nats.kill();
         std::thread::sleep(Duration::from_secs(4));
         nats.begin();
@@ -148,25 +129,17 @@ fn another_coordinator_takes_over() {
     let nats = Nats::start(Version::Debian);
     let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
     let led = coordinator(&nats, &scenario, 2, &[]);
-    let (url, run) = (nats.url(), run_of(&led));
-    let before = server.log().messages();
-    wait_for(&agents[0], "plays share");
-    while server.log().messages() < before + 300 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let run = run_of(&led);
+    wait_for_messages(&server, server.log().messages(), 300);
     led.signal("KILL");
-    let attach = |run: &str| {
-        let attach = ["attach", run, "--nats", &url, "--out", "report"];
-        Running::call(tempfile::tempdir().unwrap(), &attach, &[]).within(LONGEST)
-    };
-    let after = attach(&run).end();
+    let after = attach(&nats, &run, &[]).end();
     assert_code(&after, 0);
     assert_eq!(after.report().fixed_by_the_plan(), whole);
     for agent in agents {
         assert_code(&agent.end(), 0);
     }
     // The stream tells it again and again.
-    let again = attach(&run).end();
+    let again = attach(&nats, &run, &[]).end();
     assert_code(&again, 0);
     assert_eq!(again.report().fixed_by_the_plan(), whole);
 }
@@ -180,7 +153,7 @@ fn agents_end_their_load_without_a_coordinator() {
     let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
     let scenario = scenario(&server.url(), 600);
     let led = coordinator(&nats, &scenario, 2, &["--orphan-grace", "3s"]);
-    let (url, run) = (nats.url(), run_of(&led));
+    let run = run_of(&led);
     measures(&agents[0], &server);
     led.signal("KILL");
     for agent in agents {
@@ -192,8 +165,7 @@ fn agents_end_their_load_without_a_coordinator() {
             ended.stderr
         );
     }
-    let attach = ["attach", &run, "--nats", &url, "--out", "report"];
-    let after = Running::call(tempfile::tempdir().unwrap(), &attach, &[]).end();
+    let after = attach(&nats, &run, &[]).end();
     assert!(
         [0, 1, 4].contains(&after.code),
         "{}{}",
@@ -201,4 +173,42 @@ fn agents_end_their_load_without_a_coordinator() {
         after.stderr
     );
     assert!(after.report().count("messages.sent") > 150);
+}
+
+/// Who joins late would change the load, so the same name in another process is no agent of the run.
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn an_agent_that_is_started_again_does_not_take_its_place() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::Debian);
+    let (stays, goes) = (agent(&nats, "stays", "1"), agent(&nats, "goes", "1"));
+    let options = ["--on-agent-loss", "continue"];
+    let led = coordinator(&nats, &scenario(&server.url(), 10), 2, &options);
+    measures(&stays, &server);
+    goes.signal("KILL");
+    let again = agent(&nats, "goes", "1").end();
+    assert_code(&again, 0);
+    assert!(
+        again.stderr.contains("agent goes leaves: its share of run"),
+        "{}",
+        again.stderr
+    );
+    let led = led.end();
+    assert_code(&led, 0);
+    assert_code(&stays.end(), 0);
+    let report = unbalanced(&led);
+    assert!(
+        matches!(lost_of(&report)[..], [Some(_), None]),
+        "{:?}",
+        report["parts"]
+    );
+    assert!(
+        led.stdout.contains("started again, and its load is gone"),
+        "{}",
+        led.stdout
+    );
+    let opened: Vec<u64> = (report["parts"].as_array().unwrap().iter())
+        .map(|part| part["opened"].as_u64().unwrap())
+        .collect();
+    assert_eq!(opened.iter().sum::<u64>(), 19, "it has opened nothing");
 }

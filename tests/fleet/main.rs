@@ -7,5 +7,11 @@
 mod common;
 
 mod began;
+mod login;
 mod lost;
+mod partition;
+mod refused;
+mod rooms;
 mod setting;
+mod stream;
+mod target;

@@ -3,8 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::common::nats::Nats;
-use crate::common::{Ended, Running};
+use crate::common::{Ended, Running, Server};
 
 /// The longest that any process of these tests may take.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
@@ -18,7 +20,7 @@ pub(super) fn scenario(url: &str, seconds: u32) -> String {
         load = {{ ramp_up = "300ms", warm_up = "600ms", ramp_down = "100ms", duration = "{seconds}s" }}
         cohort = [
           {{ name = "calm", connections = 7 }},
-          {{ name = "busy", connections = 12, heartbeat = {{ interval = "500ms", timeout = "5s" }} }},
+          {{ name = "busy", connections = 12, heartbeat = {{ interval = "1s", timeout = "5s" }} }},
         ]
         message = [{{ name = "echo", rate = "10/s" }}]
         gates.pass = ["count(connections.failed) == 0"]
@@ -39,13 +41,35 @@ pub(super) fn agent_with(
     options: &[&str],
     folder: tempfile::TempDir,
 ) -> Running {
+    agent_by(&[], nats, name, options, folder)
+}
+
+/// The same through another program that then executes it.
+pub(super) fn agent_by(
+    by: &[&str],
+    nats: &Nats,
+    name: &str,
+    options: &[&str],
+    folder: tempfile::TempDir,
+) -> Running {
     let url = nats.url();
     let agent = ["agent", "--nats", &url, "--name", name, "--keep", "."];
-    Running::call(folder, &[&agent, options].concat(), &[]).within(LONGEST)
+    Running::call_by(by, folder, &[&agent, options].concat(), &[]).within(LONGEST)
 }
 
 /// A coordinator of so many agents.
 pub(super) fn coordinator(nats: &Nats, scenario: &str, agents: usize, options: &[&str]) -> Running {
+    coordinator_by(&[], nats, scenario, agents, options)
+}
+
+/// The same through another program that then executes it.
+pub(super) fn coordinator_by(
+    by: &[&str],
+    nats: &Nats,
+    scenario: &str,
+    agents: usize,
+    options: &[&str],
+) -> Running {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("test.toml"), scenario).unwrap();
     let (url, agents) = (nats.url(), agents.to_string());
@@ -59,7 +83,39 @@ pub(super) fn coordinator(nats: &Nats, scenario: &str, agents: usize, options: &
         "--agents",
         &agents,
     ];
-    Running::call(folder, &[&run, options].concat(), &[]).within(LONGEST)
+    Running::call_by(by, folder, &[&run, options].concat(), &[]).within(LONGEST)
+}
+
+/// Takes a run over, or makes its report.
+pub(super) fn attach(nats: &Nats, run: &str, options: &[&str]) -> Running {
+    let url = nats.url();
+    let attach = ["attach", run, "--nats", &url, "--out", "report"];
+    let folder = tempfile::tempdir().unwrap();
+    Running::call(folder, &[&attach, options].concat(), &[]).within(LONGEST)
+}
+
+/// Waits until so many messages came to the target since `before`.
+#[track_caller]
+pub(super) fn wait_for_messages(server: &Server, before: usize, more: usize) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.log().messages() < before + more {
+        assert!(Instant::now() < deadline, "no messages come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The report as it is: the books of an agent that was lost are not balanced, and so are not those of all.
+pub(super) fn unbalanced(led: &Ended) -> Value {
+    serde_json::from_slice(&fs::read(led.file("run.json")).unwrap()).unwrap()
+}
+
+/// When each agent was lost.
+pub(super) fn lost_of(report: &Value) -> Vec<Option<f64>> {
+    let parts = report["parts"].as_array().unwrap();
+    parts
+        .iter()
+        .map(|part| part["lost_seconds"].as_f64())
+        .collect()
 }
 
 /// Waits until a process has written this to standard error.
