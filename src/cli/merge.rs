@@ -105,6 +105,8 @@ struct PartFile {
     reader: Reader<BufReader<File>>,
     /// The layout of its shards, once the plan is known.
     layout: Option<Layout>,
+    /// When measuring began or will, as far as is known.
+    measured_from: Option<Timestamp>,
 }
 
 impl PartFile {
@@ -121,6 +123,7 @@ impl PartFile {
             reader: reader.map_err(|error| unusable(path, error))?,
             path: path.to_owned(),
             layout: None,
+            measured_from: None,
         })
     }
 
@@ -142,7 +145,18 @@ impl Recorded for PartFile {
         };
         let second = self.reader.second(layout);
         let second = second.map_err(|error| unusable(&self.path, error))?;
-        Ok(second.map(|second| (second.shard, second.sample)))
+        Ok(second.map(|second| {
+            self.measured_from = second.measured_from;
+            (second.shard, second.sample)
+        }))
+    }
+
+    fn workers(&self) -> usize {
+        self.head().machine.workers as usize
+    }
+
+    fn measured_from(&self) -> Option<Timestamp> {
+        self.measured_from
     }
 
     fn ended(&self) -> (Timestamp, Timestamp) {

@@ -57,6 +57,20 @@ impl Intake {
         }
     }
 
+    /// The same where the sources are processes that have so many workers in all.
+    pub(super) fn of_workers(self, workers: usize) -> Self {
+        Self {
+            collector: self.collector.of_workers(workers),
+            ..self
+        }
+    }
+
+    /// A source tells nothing more, and did not tell all.
+    pub(super) fn lost(&mut self, source: usize) {
+        self.merging.done(source);
+        self.collector.expects_nothing_more();
+    }
+
     /// Takes in one second of all sources, at `now`. Returns whether the observer ends the run.
     pub(super) fn second(
         &mut self,
@@ -73,7 +87,7 @@ impl Intake {
         }
         if let Some(secrets) = &self.hidden {
             shard.each_text(|text| secrets.mask_in(text));
-            observer.shard(&shard, &sample);
+            observer.shard(&shard, &sample, phases.measure_from());
         }
         self.collector.count_deliveries(&mut shard);
         let interval = (self.collector).interval(phase, &shard, sample);

@@ -26,8 +26,9 @@ pub trait Observer {
     }
 
     /// What one second recorded, of all workers of this process, and the resources that it used: all that another
-    /// process needs to count it. Called where processes start together; without the secrets of the scenario.
-    fn shard(&mut self, _shard: &Shard, _sample: &Sample) {}
+    /// process needs to count it, with when measuring began or will, if that is known by then. Called where processes start
+    /// together; without the secrets of the scenario.
+    fn shard(&mut self, _shard: &Shard, _sample: &Sample, _measured_from: Option<Timestamp>) {}
 
     /// The echoes of one second, message by message, if the plan keeps them.
     fn echoes(&mut self, _echoes: Echoes) {}

@@ -37,6 +37,7 @@ pub(super) enum Event {
 }
 
 /// The state of a run and the times that are known so far.
+#[derive(Clone)]
 pub(super) struct Phases {
     shape: Shape,
     windows: Windows,
@@ -163,7 +164,8 @@ impl Phases {
         }
     }
 
-    fn schedule(&mut self, from: Timestamp) -> Command {
+    /// Measuring starts at this time.
+    pub(super) fn schedule(&mut self, from: Timestamp) -> Command {
         let to = from + self.windows.length();
         self.measure_from = Some(from);
         self.end = self.end.min(to);

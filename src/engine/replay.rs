@@ -22,6 +22,12 @@ pub trait Recorded {
     /// When it cannot be read.
     fn next(&mut self) -> Result<Option<(Shard, Sample)>, Self::Error>;
 
+    /// How many workers it has.
+    fn workers(&self) -> usize;
+
+    /// When measuring began or will, as far as the last shard that was read tells.
+    fn measured_from(&self) -> Option<Timestamp>;
+
     /// When its load ended, and when its last connection had ended. Asked after the last shard.
     fn ended(&self) -> (Timestamp, Timestamp);
 }
@@ -45,8 +51,9 @@ pub fn replay<R: Recorded>(
     parts: &mut [R],
     observer: &mut dyn Observer,
 ) -> Result<Replayed, R::Error> {
-    let phases = Phases::fixed(plan);
-    let mut intake = Intake::new(plan, parts.len(), Share::whole(1));
+    let mut phases = Phases::led(plan);
+    let workers = parts.iter().map(R::workers).sum();
+    let mut intake = Intake::new(plan, parts.len(), Share::whole(1)).of_workers(workers);
     let layout = plan.layout();
     let mut health = vec![Health::new(&layout); parts.len()];
     let mut used = Used::default();
@@ -56,6 +63,9 @@ pub fn replay<R: Recorded>(
             Some((shard, sample)) => {
                 health[part].add(&shard, &sample);
                 used.add(&shard, &sample);
+                if let (None, Some(from)) = (phases.measure_from(), parts[part].measured_from()) {
+                    phases.schedule(from);
+                }
                 // The empty shard that comes back is of no use: the next one is read.
                 intake.merging.add(Handover {
                     worker: part,
@@ -70,12 +80,12 @@ pub fn replay<R: Recorded>(
         }
     }
     let ends: Vec<(Timestamp, Timestamp)> = parts.iter().map(R::ended).collect();
-    let mut phases = phases;
     let load_ended = ends.iter().map(|(load, _)| *load).max();
-    phases.ending(load_ended.unwrap_or(Timestamp::ORIGIN));
+    let mut of_all = phases.clone();
+    of_all.ending(load_ended.unwrap_or(Timestamp::ORIGIN));
     let ended = ends.iter().map(|(_, ended)| *ended).max();
     let of_part = |(health, (load, ended)): (&Health, &(Timestamp, Timestamp))| {
-        let mut phases = Phases::fixed(plan);
+        let mut phases = phases.clone();
         phases.ending(*load);
         health.summary(
             *ended,
@@ -84,7 +94,7 @@ pub fn replay<R: Recorded>(
         )
     };
     Ok(Replayed {
-        summary: intake.summary(&phases, ended.unwrap_or(Timestamp::ORIGIN)),
+        summary: intake.summary(&of_all, ended.unwrap_or(Timestamp::ORIGIN)),
         health: health.iter().zip(&ends).map(of_part).collect(),
     })
 }

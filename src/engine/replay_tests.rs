@@ -22,6 +22,7 @@ type Worker = Vec<Shard>;
 
 struct Kept {
     shards: std::vec::IntoIter<Shard>,
+    from: Timestamp,
     ended: Timestamp,
 }
 
@@ -30,6 +31,14 @@ impl Recorded for Kept {
 
     fn next(&mut self) -> io::Result<Option<(Shard, Sample)>> {
         Ok(self.shards.next().map(|shard| (shard, Sample::default())))
+    }
+
+    fn workers(&self) -> usize {
+        1
+    }
+
+    fn measured_from(&self) -> Option<Timestamp> {
+        Some(self.from)
     }
 
     fn ended(&self) -> (Timestamp, Timestamp) {
@@ -88,11 +97,16 @@ fn recorded(workers: &[Worker]) -> Worker {
     merged.map(again).collect()
 }
 
+fn second(second: u64) -> Timestamp {
+    Timestamp::ORIGIN + Nanos::from_secs(second)
+}
+
 fn replayed(parts: Vec<Worker>) -> Replayed {
     let plan = plan(STEADY);
-    let ended = Timestamp::ORIGIN + Nanos::from_secs(7);
+    let ended = second(7);
     let kept = |shards: Worker| Kept {
         shards: shards.into_iter(),
+        from: second(2),
         ended,
     };
     let mut parts: Vec<Kept> = parts.into_iter().map(kept).collect();
@@ -134,11 +148,34 @@ fn a_part_that_ended_early_holds_nobody_up() {
     let plan = plan(STEADY);
     let part = |seconds: u64| Kept {
         shards: (0..seconds).map(at).collect::<Vec<_>>().into_iter(),
-        ended: Timestamp::ORIGIN + Nanos::from_secs(seconds),
+        from: second(2),
+        ended: second(seconds),
     };
     let mut parts = [part(3), part(6)];
     let replayed = replay(&plan, &mut parts, &mut Silent).unwrap();
     assert_eq!(replayed.summary.measured_seconds, 3.0);
     assert_eq!(replayed.health[0].measured_seconds, 1.0);
     assert_eq!(replayed.summary.seconds, 6.0);
+}
+
+/// Where somebody led the parts, measuring began when he said so, and not when the plan alone would have it.
+#[test]
+fn measuring_began_when_the_parts_say() {
+    let plan = plan(STEADY);
+    let part = |from: u64| Kept {
+        shards: (0..7)
+            .map(|interval| {
+                let mut shard = Shard::new(&plan.layout());
+                shard.interval = interval;
+                shard
+            })
+            .collect::<Vec<_>>()
+            .into_iter(),
+        from: second(from),
+        ended: second(6),
+    };
+    let replayed = replay(&plan, &mut [part(4), part(4)], &mut Silent).unwrap();
+    assert_eq!(replayed.summary.measured_from, Some(second(4)));
+    assert_eq!(replayed.summary.measured_seconds, 2.0);
+    assert!(replayed.health.iter().all(|of| of.measured_seconds == 2.0));
 }

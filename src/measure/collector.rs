@@ -73,6 +73,11 @@ impl Collector {
         }
     }
 
+    /// Some of the workers told nothing more, though they went on: from here on nobody knows what was to be expected.
+    pub fn expects_nothing_more(&mut self) {
+        self.reach = Reach::over();
+    }
+
     /// Counts the deliveries of the seconds that all workers have told of: adds them to this shard, which is taken in
     /// next.
     pub fn count_deliveries(&mut self, shard: &mut Shard) {

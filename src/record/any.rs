@@ -29,6 +29,7 @@ pub(crate) fn assert_bounded(data: &[u8]) {
         interval: 1,
         piece: 0,
         pieces: 1,
+        measured_from_ns: None,
         cpu: None,
         rss: None,
         bytes_per_connection: None,

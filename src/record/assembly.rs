@@ -1,10 +1,11 @@
 //! Puts the records of a part together to seconds, in their order, and believes nothing of them.
 
 use super::error::RecordError;
-use super::head::End;
+use super::head::{End, LATEST};
 use super::piece::{Piece, Record};
 use super::writer::opened_in;
 use crate::measure::{Layout, Sample, Shard};
+use crate::units::Timestamp;
 
 /// The most that a part may count in all: the sums of as many parts as there can be fit.
 const MOST: u64 = 1 << 53;
@@ -16,6 +17,8 @@ pub struct Second {
     pub shard: Shard,
     /// The resources that it used.
     pub sample: Sample,
+    /// When measuring began or will, if that was known by then.
+    pub measured_from: Option<Timestamp>,
 }
 
 /// What a record completed.
@@ -117,7 +120,15 @@ impl Assembly {
             bytes_per_connection: finite(piece.bytes_per_connection),
             target: None,
         };
-        Ok(Taken::Second(Box::new(Second { shard, sample })))
+        let measured_from = piece.measured_from_ns;
+        if measured_from.is_some_and(|from| from >= LATEST) {
+            return Err(RecordError::TooMuch);
+        }
+        Ok(Taken::Second(Box::new(Second {
+            shard,
+            sample,
+            measured_from,
+        })))
     }
 
     fn over(&mut self, end: Box<End>) -> Result<Taken, RecordError> {

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
+/// No time of a run is as late: two of them can be added.
+pub(super) const LATEST: Timestamp = Timestamp::from_nanos(1 << 62);
+
 /// The first record: which part of which run this is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
@@ -115,7 +118,6 @@ pub struct End {
 impl End {
     /// Whether its numbers can be computed with.
     pub(super) fn is_possible(&self) -> bool {
-        const LATEST: Timestamp = Timestamp::from_nanos(1 << 62);
         const MOST: u64 = 1 << 53;
         let times = [
             Some(self.load_ended_ns),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::head::{End, Head};
 use crate::measure::Bytes;
+use crate::units::Timestamp;
 
 /// A record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct Piece {
     pub(super) piece: u32,
     /// How many pieces it has.
     pub(super) pieces: u32,
+    /// When measuring began or will, if that was known by then.
+    pub(super) measured_from_ns: Option<Timestamp>,
     /// The processor time that the process used, in percent of one core.
     pub(super) cpu: Option<f64>,
     /// Its memory, in bytes.

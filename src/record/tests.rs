@@ -88,10 +88,13 @@ fn sample(interval: u64) -> Sample {
     }
 }
 
+/// When measuring began.
+const FROM: Option<Timestamp> = Some(Timestamp::from_nanos(1_500_000_000));
+
 fn written(shards: &[Shard]) -> Vec<u8> {
     let mut writer = Writer::begin(Vec::new(), &head(), layout()).unwrap();
     for shard in shards {
-        writer.second(shard, &sample(shard.interval)).unwrap();
+        writer.second(shard, &sample(shard.interval), FROM).unwrap();
     }
     writer.end(end()).unwrap()
 }
@@ -104,6 +107,7 @@ fn read(bytes: &[u8]) -> Result<All, RecordError> {
     assert_eq!(reader.head().machine, head().machine);
     let mut seconds = Vec::new();
     while let Some(second) = reader.second(&layout())? {
+        assert_eq!(second.measured_from, FROM);
         seconds.push((second.shard.encode(&layout()), second.sample));
     }
     let end = reader.end().cloned().expect("it is over");
@@ -199,8 +203,12 @@ fn what_is_wrong_is_named() {
     assert!(error(&bytes[..bytes.len() - 1]).contains("2 whole seconds and no end"));
 
     let mut short = Writer::begin(Vec::new(), &head(), layout()).unwrap();
-    short.second(&shard(5, &[], false), &sample(5)).unwrap();
-    short.second(&shard(5, &[], false), &sample(5)).unwrap();
+    short
+        .second(&shard(5, &[], false), &sample(5), FROM)
+        .unwrap();
+    short
+        .second(&shard(5, &[], false), &sample(5), FROM)
+        .unwrap();
     assert!(error(&short.end(end()).unwrap()).contains("out of order"));
 }
 

@@ -8,6 +8,7 @@ use super::head::{End, Head};
 use super::piece::{Piece, Record};
 use crate::measure::{Bytes, Layout, Sample, Shard};
 use crate::metric::Counter;
+use crate::units::Timestamp;
 
 /// Writes one part.
 #[derive(Debug)]
@@ -35,11 +36,17 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    /// Writes the merged shard of one second, so that a process that is killed leaves all whole seconds.
+    /// Writes the merged shard of one second, so that a process that is killed leaves all whole seconds. `measured_from` is
+    /// when measuring began or will, if that is known.
     ///
     /// # Errors
     /// When the system cannot write.
-    pub fn second(&mut self, shard: &Shard, sample: &Sample) -> io::Result<()> {
+    pub fn second(
+        &mut self,
+        shard: &Shard,
+        sample: &Sample,
+        measured_from: Option<Timestamp>,
+    ) -> io::Result<()> {
         let bytes = shard.encode(&self.layout);
         if bytes.len() > Shard::MAX_BYTES {
             return Err(io::Error::other("the numbers of a second are too many"));
@@ -51,6 +58,7 @@ impl<W: Write> Writer<W> {
                 interval: shard.interval,
                 piece,
                 pieces: count,
+                measured_from_ns: measured_from,
                 cpu: sample.cpu,
                 rss: sample.rss,
                 bytes_per_connection: sample.bytes_per_connection,

@@ -9,7 +9,7 @@ use tracing::info;
 use crate::cli::error::CliError;
 use crate::cli::input::Loaded;
 use crate::cli::observer::RunObserver;
-use crate::cli::part::{Recorded, Recording, again, run_number};
+use crate::cli::part::{Recorded, Recording, again, of_one_machine, run_number};
 use crate::cli::signals::Signals;
 use crate::cli::start::{self, Started};
 use crate::cli::term;
@@ -19,7 +19,7 @@ use crate::fleet::{Agent, Handing, Joined, Offer, Pattern, Waited, check_allowed
 use crate::measure::{Sample, Shard};
 use crate::plan::{Budget, Plan, Share};
 use crate::record::{Head, Machine, PartOf};
-use crate::scenario::{Process, Scenario, TargetUrl};
+use crate::scenario::{Process, Scenario};
 use crate::units::{Timestamp, human_ns};
 use crate::verdict::Exit;
 
@@ -80,14 +80,8 @@ impl<'a> Play<'a> {
         let env = |name: &str| std::env::var(name).ok();
         let mut loaded = again(recipe, &env).map_err(|error| format!("it failed to {error}"))?;
         let scenario = &mut loaded.scenario;
-        let only_there = match () {
-            () if scenario.target.url == TargetUrl::Embedded => Some("`target.url = \"embedded\"`"),
-            () if matches!(scenario.target.process, Process::Pid(_)) => Some("`target.pid`"),
-            () if scenario.path.is_some() => Some("`[path]`"),
-            () => None,
-        };
-        if let Some(what) = only_there {
-            return Err(format!("{what} is about one machine"));
+        if let Some(refused) = of_one_machine(scenario) {
+            return Err(format!("it cannot play {}", refused.what));
         }
         check_allowed(scenario, self.allowed).map_err(|not| not.to_string())?;
         only_ours(scenario);
@@ -242,6 +236,9 @@ impl Prepared<'_> {
         if let Some(broken) = broken {
             return Err(broken);
         }
+        if let Some(error) = joined.refused() {
+            return Err(CliError::Broker(error));
+        }
         let grace = Duration::from_millis(assigned.orphan_grace_ms);
         if joined.silence() > grace && !play.quiet {
             let silence = human_ns(grace.as_nanos() as u64);
@@ -286,8 +283,8 @@ impl engine::Observer for Sharing<'_> {
         }
     }
 
-    fn shard(&mut self, shard: &Shard, sample: &Sample) {
-        self.recording.shard(shard, sample);
+    fn shard(&mut self, shard: &Shard, sample: &Sample, measured_from: Option<Timestamp>) {
+        self.recording.shard(shard, sample, measured_from);
         self.handing.wrote(self.recording.written());
     }
 

@@ -17,7 +17,7 @@ use crate::record::{End, Head, Machine, Writer};
 use crate::report::Host;
 use crate::scenario::Secrets;
 use crate::time;
-use crate::units::Nanos;
+use crate::units::{Nanos, Timestamp};
 
 /// Writes each second to a file, besides what is done for any run. The supervisor waits for that, and the workers do
 /// not: a shard that finds no room covers the next second as well.
@@ -134,9 +134,9 @@ impl engine::Observer for Recording<'_> {
         None
     }
 
-    fn shard(&mut self, shard: &Shard, sample: &Sample) {
+    fn shard(&mut self, shard: &Shard, sample: &Sample, measured_from: Option<Timestamp>) {
         if self.failure.is_none() {
-            self.failure = self.writer.second(shard, sample).err();
+            self.failure = self.writer.second(shard, sample, measured_from).err();
         }
     }
 

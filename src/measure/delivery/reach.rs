@@ -10,6 +10,8 @@ use crate::measure::Window;
 #[derive(Debug)]
 pub struct Reach {
     workers: usize,
+    /// Whether nothing more can be computed.
+    is_over: bool,
     /// The second that is computed next.
     next: u64,
     /// The seconds that some workers have told of.
@@ -50,6 +52,7 @@ impl Reach {
     pub fn new(workers: usize) -> Self {
         Self {
             workers,
+            is_over: false,
             next: 0,
             told: BTreeMap::new(),
             done_from: Vec::new(),
@@ -57,8 +60,20 @@ impl Reach {
         }
     }
 
+    /// What is left where a worker was lost: its members and what it published are not known from then on, and so is
+    /// what was to be expected by anybody. Keeps nothing.
+    pub fn over() -> Self {
+        Self {
+            is_over: true,
+            ..Self::new(0)
+        }
+    }
+
     /// Takes seconds in, in any order.
     pub fn add(&mut self, deliveries: &Deliveries) {
+        if self.is_over {
+            return;
+        }
         self.done_from.extend_from_slice(&deliveries.done_from);
         for closed in &deliveries.seconds {
             let second = self.told.entry(closed.second).or_default();
