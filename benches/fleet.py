@@ -1,20 +1,21 @@
 """Many processes, one verdict: holds very many connections with heartbeats on one machine, and tells what they cost.
 
-Each process of wsbench plays a part of one scenario against bare servers on addresses of 127.0.0.0/8, so that no process
-needs more descriptors than one may have. What they saw is judged by one of them: `wsbench merge`. It loads the machine
+Each agent of wsbench plays its share of one scenario against bare servers on addresses of 127.0.0.0/8, so that no process
+needs more descriptors than one may have. A coordinator leads and judges them, by way of a NATS server. It loads the machine
 fully for some minutes, and ends early where memory runs out. The servers count as well: a second observer.
 """
 
 import json
 import os
 import resource
+import shutil
 import signal
+import socket
 import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
@@ -22,8 +23,8 @@ import processes
 import table
 
 OUT = Path("target/fleet")
-LEAD = 15  # seconds for all parts to get ready
-PATIENCE = 60  # seconds beyond the plan until a part is ended
+LEAD = 120  # seconds for all agents to be there, and then to be ready
+PATIENCE = 60  # seconds beyond the plan until all are ended
 LOOK = 2  # seconds between two looks at the machine
 SPARE = 2 << 30  # bytes of memory: with less than that free all is ended
 OWN = 128  # descriptors of a process besides those of connections
@@ -36,7 +37,7 @@ class Case:
 
     name: str
     connections: int
-    processes: int  # of clients, and as many servers: connection i has server i mod n and is of part i mod n
+    processes: int  # agents of one worker, and as many servers: connection i has server i mod n and agent i mod n
     ramp_up: int
     warm_up: int  # what the last connections have to open in
     duration: int
@@ -67,7 +68,7 @@ class Refused(Exception):
 
 
 def scenario(case, ports):
-    """The scenario that all parts play."""
+    """The scenario that all agents play."""
     urls = ", ".join(f'"ws://{server_address(place)}:{port}/"' for place, port in enumerate(ports))
     return f"""# Written by scripts/bench --case {case.name}.
 name = "{case.name}"
@@ -128,50 +129,92 @@ class Server:
             self.process.kill()
 
 
-class Parts:
-    """The processes of a run in parts, without a broker: started together, judged by `wsbench merge`."""
+class Broker:
+    """A NATS server with its log in a folder; gone with all that it has kept at the end."""
 
-    def __init__(self, program, case, folder):
-        self.program, self.case, self.folder = program, case, folder
-        self.records = [folder / f"part{number}.wsbr" for number in range(1, case.processes + 1)]
-        self.running = []
+    PROGRAMS = ("/usr/sbin", "tests/targets/python/.venv/bin")
 
-    def start(self, path, begins):
-        at = datetime.fromtimestamp(begins, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for number, record in enumerate(self.records, 1):
-            part = ["--part", f"{number}/{self.case.processes}", "--start-at", at, "--record", str(record)]
-            command = [self.program, "run", str(path), *part, "--workers", "1", "--quiet"]
-            log = open(self.folder / f"part{number}.log", "w")
-            with log:
-                self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+    def __init__(self, folder):
+        program = self.program()
+        if program is None:
+            raise Refused("there is no nats-server\nhint: scripts/test installs it, or apt-get install nats-server")
+        self.store = folder / "nats-store"
+        shutil.rmtree(self.store, ignore_errors=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"nats://127.0.0.1:{port}"
+        command = [program, "-js", "-a", "127.0.0.1", "-p", str(port), "-sd", str(self.store)]
+        with open(folder / "nats.log", "w") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def pids(self):
-        return [process.pid for process in self.running if process.poll() is None]
+    @classmethod
+    def program(cls):
+        return shutil.which("nats-server", path=os.pathsep.join([os.environ.get("PATH", ""), *cls.PROGRAMS]))
 
-    def judged(self):
-        """Judges all parts. Returns the exit code, and what judging took."""
-        command = [self.program, "merge", *map(str, self.records), "--out", str(self.folder / "report")]
-        with open(self.folder / "merge.log", "w") as log:
-            began = time.monotonic()
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        return process.returncode, {
-            "seconds": time.monotonic() - began,
-            "cpu_s": used.ru_utime + used.ru_stime,
-            "rss": used.ru_maxrss * KIB,
-            "record_bytes": sum(record.stat().st_size for record in self.records if record.exists()),
-        }
+    def used(self):
+        """What it has used so far, and what it keeps."""
+        kept = sum(path.stat().st_size for path in self.store.rglob("*") if path.is_file())
+        return {"cpu_s": cpu([self.process.pid]), "rss": processes.peak_bytes(self.process.pid), "kept_bytes": kept}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        for process in self.running:
-            if process.poll() is None:
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.store, ignore_errors=True)
+
+
+class Fleet:
+    """A coordinator and its agents. What ends it early ends the load first, so that there is a report."""
+
+    def __init__(self, program, case, folder, url):
+        self.program, self.case, self.folder, self.url = program, case, folder, url
+        self.agents, self.coordinator = [], None
+
+    def start(self, path):
+        wide = len(str(self.case.processes))
+        for number in range(1, self.case.processes + 1):
+            # Their numbers follow the order of their names.
+            name = f"agent-{number:0{wide}}"
+            keep = ["--keep", str(self.folder), "--wait", f"{LEAD}s"]
+            self.agents.append(self.process(name, ["agent", "--name", name, "--workers", "1", "--once", "--quiet", *keep]))
+        agents = ["--agents", str(self.case.processes), "--ready-timeout", f"{LEAD}s"]
+        self.coordinator = self.process("coordinator", ["run", str(path), *agents, "--out", str(self.folder / "report")])
+
+    def process(self, name, words):
+        with open(self.folder / f"{name}.log", "w") as log:
+            command = [self.program, *words, "--nats", self.url]
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def pids(self):
+        return [process.pid for process in self.agents if process.poll() is None]
+
+    def is_led(self):
+        """Whether the coordinator is at work. It is left to be waited for, with what it has used."""
+        return os.waitid(os.P_PID, self.coordinator.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def judged(self):
+        """Waits for the coordinator. Returns the exit code, and what leading and judging took."""
+        _, status, used = os.wait4(self.coordinator.pid, 0)
+        self.coordinator.returncode = os.waitstatus_to_exitcode(status)
+        leading = {"cpu_s": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss * KIB}
+        return self.coordinator.returncode, leading
+
+    def stop(self):
+        if self.is_led():
+            self.coordinator.send_signal(signal.SIGINT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        everybody = [*self.agents, *([self.coordinator] if self.coordinator else [])]
+        for process in everybody:
+            if process.returncode is None and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         end = time.monotonic() + 10
-        for process in self.running:
+        for process in everybody:
             try:
                 process.wait(max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -219,55 +262,58 @@ def cpu(pids):
     return seconds
 
 
-def watch(case, parts, servers, begins, samples):
-    """Looks at the machine until all parts have ended. Returns why it ended them early, if it did."""
+def watch(case, led, servers, samples):
+    """Looks at the machine until the run is over. Returns why it ended it early, if it did."""
     pids = [server.process.pid for server in servers]
-    last = begins + case.seconds + PATIENCE
-    while clients := parts.pids():
-        seen = sample(clients, pids)
+    last = time.time() + 2 * LEAD + case.seconds + PATIENCE
+    stopped = ""
+    while led.is_led():
+        seen = sample(led.pids(), pids)
         samples.append(seen)
-        if seen["available"] < SPARE:
-            return f"only {seen['available'] / GIB:.1f} GiB of memory were left"
-        if seen["at"] > last:
-            return f"{len(clients)} parts were at work {PATIENCE} s after their end"
+        if not stopped and seen["available"] < SPARE:
+            stopped = f"only {seen['available'] / GIB:.1f} GiB of memory were left"
+            led.stop()
+        if not stopped and seen["at"] > last:
+            stopped = f"it was at work {PATIENCE} s after its end"
+            led.stop()
+        if seen["at"] > last + PATIENCE:
+            led.coordinator.kill()
         time.sleep(LOOK)
-    return ""
+    return stopped
 
 
 def measure(case, program, floor):
     """Does it once. Returns all that was seen."""
     folder = OUT / case.name
     check(case, program, floor)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("part*"):
-        old.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     samples = []
     with ExitStack() as stack:
         before = sample([], [])
         servers = [stack.enter_context(Server(floor, place)) for place in range(case.processes)]
         path = folder / "scenario.toml"
         path.write_text(scenario(case, [server.port for server in servers]))
-        parts = stack.enter_context(Parts(program, case, folder))
-        begins = int(time.time()) + LEAD
-        parts.start(path, begins)
-        stopped = watch(case, parts, servers, begins, samples)
-        codes = [process.poll() for process in parts.running]
+        broker = stack.enter_context(Broker(folder))
+        led = stack.enter_context(Fleet(program, case, folder, broker.url))
+        led.start(path)
+        stopped = watch(case, led, servers, samples)
+        code, leading = led.judged()
+        brokering = broker.used()
         counts = [server.counts() for server in servers]
-    code, merging = parts.judged()
     seen = {
         "case": case.name,
-        "begins": begins,
         "stopped": stopped,
-        "codes": codes,
         "exit_code": code,
-        "merging": merging,
+        "leading": leading,
+        "brokering": brokering,
         "server": {name: sum(count[name] for count in counts) for name in counts[0]},
         "before": before,
         "samples": samples,
     }
     (folder / "seen.json").write_text(json.dumps(seen, indent=1))
     report = folder / "report" / "run.json"
-    return seen, json.loads(report.read_text()) if code != 2 and report.exists() else None
+    return seen, json.loads(report.read_text()) if report.exists() else None
 
 
 def check(case, program, floor):
@@ -282,10 +328,7 @@ def check(case, program, floor):
 
 def facts(case, seen, run):
     """What was seen, in rows of a table."""
-    begins = seen["begins"]
-    measured = (begins + case.ramp_up + case.warm_up, begins + case.ramp_up + case.warm_up + case.duration)
-    steady = [one for one in seen["samples"] if measured[0] <= one["at"] <= measured[1]]
-    opening = [one for one in seen["samples"] if begins <= one["at"] <= measured[0]]
+    opening, steady = spans(seen, run) if run else ([], [])
     parts = run["parts"] if run else []
     rows = [("connections asked for", f"{case.connections:,} by {case.processes} processes, a ping every {case.interval} s")]
     if seen["stopped"]:
@@ -320,15 +363,29 @@ def facts(case, seen, run):
     if parts:
         late = [part["longest_lag_ns"] for part in parts if part["longest_lag_ns"] is not None]
         rows.append(("longest a process was held up: median, worst", f"{ms(median(late) / 1e3)}, {ms(max(late) / 1e3)}") if late else ("", ""))
-        rows.append(("parts in doubt", str(sum(1 for part in parts if part.get("doubts")))))
-    merging = seen["merging"]
+        rows.append(("agents in doubt", str(sum(1 for part in parts if part.get("doubts")))))
     if run:
         intervals = case.processes * run["seconds"]
-        each = f"{merging['cpu_s'] / intervals * 1e3:.2f} ms CPU, {merging['record_bytes'] / intervals / KIB:.1f} KiB"
-        rows.append(("merging: a part and second", each))
-        rows.append(("merging in all", f"{merging['seconds']:.1f} s, {merging['rss'] / (1 << 20):.0f} MiB"))
+        leading, brokering = seen["leading"], seen["brokering"]
+        each = [f"{used['cpu_s'] / intervals * 1e3:.2f} ms CPU" for used in (leading, brokering)]
+        rows.append(("an agent and second: the coordinator", each[0]))
+        kept = f"{brokering['kept_bytes'] / intervals / KIB:.1f} KiB kept"
+        rows.append(("an agent and second: the NATS server", f"{each[1]}, {kept}"))
+        memory = ", ".join(f"{used['rss'] / (1 << 20):.0f} MiB" for used in (leading, brokering))
+        rows.append(("most memory of the coordinator, of the NATS server", memory))
     rows.append(("verdict", verdict(seen, run)))
     return [row for row in rows if row[0]]
+
+
+def spans(seen, run):
+    """The samples from the first dial to the begin of measuring, and those of the measured time."""
+    begins = datetime.fromisoformat(run["started_at"].replace("Z", "+00:00")).timestamp()
+    held = [row for row in run["timeline"] if row["phase"] == "measure"]
+    if not held:
+        return seen["samples"], []
+    first, last = begins + held[0]["second"], begins + held[-1]["second"] + held[-1]["seconds"]
+    opening = [one for one in seen["samples"] if begins <= one["at"] <= first]
+    return opening, [one for one in seen["samples"] if first <= one["at"] <= last]
 
 
 CONNECTIONS = ("connections.opened", "connections.failed", "connections.lost")

@@ -52,11 +52,20 @@ def resident_bytes(root):
 
 
 def resident_bytes_of_one(pid):
+    return memory_of_one(pid, "VmRSS:")
+
+
+def peak_bytes(pid):
+    """The most that one process had at any time so far."""
+    return memory_of_one(pid, "VmHWM:")
+
+
+def memory_of_one(pid, name):
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
-    sizes = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")]
+    sizes = [int(line.split()[1]) * 1024 for line in lines if line.startswith(name)]
     return sizes[0] if sizes else 0
 
 
