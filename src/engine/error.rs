@@ -30,7 +30,7 @@ pub enum EngineError {
         why: String,
     },
     /// The workers in other processes cannot be heard of any more.
-    #[error("hear of the agents: {why}")]
+    #[error("lead the agents: {why}")]
     Agents {
         /// What happened.
         why: String,

@@ -90,7 +90,7 @@ pub fn lead(
     led.known
         .commands()
         .for_each(|command| phases.obey(command));
-    let intake = Intake::new(plan, led.agents, Share::whole(1));
+    let intake = Intake::new(plan, led.agents, Share::whole(1)).of_workers(led.all_workers);
     let obeyed = led.known;
     let crew = Fleet::new(led, &plan.layout());
     let supervisor = Supervisor {
@@ -172,6 +172,10 @@ impl<C: Crew> Supervisor<C> {
                     Told::Ordered(orders) => self.obey(orders, observer),
                     Told::Done(worker) => {
                         self.intake.merging.done(worker);
+                        self.take_in(observer)?;
+                    }
+                    Told::Lost(worker) => {
+                        self.intake.lost(worker);
                         self.take_in(observer)?;
                     }
                     Told::Gone => {

@@ -240,6 +240,7 @@ pub(super) fn follow(link: Link, begun: Begun, asked: Asked) -> Started {
     let (tell, news) = mpsc::channel::<News>(NEWS);
     let led = Led {
         agents: begun.assigned.seats.len(),
+        all_workers: begun.assigned.workers as usize,
         origin: begun.origin,
         notice: begun.notice,
         known: asked.orders,

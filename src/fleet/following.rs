@@ -131,6 +131,11 @@ async fn follow(broker: Broker, followed: Followed) -> Vec<OfAgent> {
         followed.steady,
         followed.orders.clone(),
     ));
+    let refused = broker.refused_in(run);
+    let news = followed.news.clone();
+    tasks.spawn(async move {
+        let _ = news.send(News::Broken(refused.await.to_string())).await;
+    });
     let mut ticks = tokio::time::interval(SIGN / 4);
     let news = followed.news.clone();
     let mut run = Run::new(followed);
@@ -347,6 +352,7 @@ impl Run {
         self.tell(News::Lost {
             agent: index,
             at,
+            is_whole: self.agents[index].end.is_some(),
             ends_run: !self.followed.assigned.goes_on,
         })
         .await?;

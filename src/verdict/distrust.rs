@@ -17,6 +17,9 @@ pub(super) const NOT_SENT_LIMIT: f64 = 0.001;
 /// What to do where the steps were over before the measured time.
 const BEGIN_LATER: &str = "a first step with `wait_for = \"measuring\"` keeps the others until then; `wsbench try` shows if one fails";
 
+/// What makes the difference of two clocks surer.
+pub(super) const CLOSER: &str = "half of a round trip by way of the NATS server is the error of a clock: let it be near to all agents, and give it a core";
+
 /// A reason not to trust a verdict, and the gates and promises that it concerns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doubt {
@@ -161,6 +164,11 @@ pub enum Distrust {
         /// When measuring began, in nanoseconds.
         measured_ns: u64,
     },
+    /// Times from one machine to another may be wrong by this, which may have changed the result.
+    ClocksApart {
+        /// The most that they may be wrong by, in nanoseconds; `None` if that is not known.
+        error_ns: Option<u64>,
+    },
     /// A process was lost, and the others ended their load because of it.
     Lost {
         /// When it was last heard of, in nanoseconds.
@@ -214,6 +222,7 @@ impl Distrust {
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
             Self::NotSettled { .. } => "not_settled",
+            Self::ClocksApart { .. } => "clocks_apart",
             Self::Lost { .. } => "part_lost",
             Self::OfPart { reason, .. } => reason.kind(),
         }
@@ -283,6 +292,7 @@ impl Distrust {
             Self::NotSettled { .. } => Some(
                 "give connections more time to open: a longer `ramp_up` or `warm_up`".into(),
             ),
+            Self::ClocksApart { .. } => Some(CLOSER.into()),
             Self::Lost { .. } => Some(
                 "look what became of it on its machine; `--on-agent-loss continue` judges what the others saw"
                     .into(),
@@ -451,6 +461,16 @@ impl fmt::Display for Distrust {
                     None => f.write_str("some never were"),
                 }
             }
+            Self::ClocksApart { error_ns } => match error_ns {
+                Some(error) => write!(
+                    f,
+                    "times from one machine to another may be wrong by {}, and this may be why",
+                    human_ns(*error)
+                ),
+                None => f.write_str(
+                    "how far the clocks of the machines are apart is not known, and times from one to another need that",
+                ),
+            },
             Self::Lost { at_ns, why } => write!(
                 f,
                 "{why}, {} after the start: what its connections saw from then on is not known",

@@ -2,6 +2,7 @@
 //! Each limit is defined here or in [`super::lag`] and [`super::generator`], with its reason.
 
 use super::answers;
+use super::clocks;
 use super::contract::{ContractResult, lag_limits, pings_sent_late, pongs_shifted};
 use super::distrust::{Concerns, Distrust, Doubt, NOT_SENT_LIMIT};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
@@ -58,6 +59,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     doubts.extend(parts::lost(run));
     doubts.extend(parts::own_doing(run));
     doubts.extend(parts::not_settled(run));
+    doubts.extend(clocks::apart(run));
     doubts.extend(pings_late(run));
     doubts.extend(answers_shifted(run));
     doubts.extend(unproven(run));

@@ -3,6 +3,7 @@
 
 mod against;
 mod answers;
+mod clocks;
 mod contract;
 mod distrust;
 mod doubts;

@@ -58,6 +58,15 @@ impl<'a> Judging<'a> {
         })
     }
 
+    /// The first dial is at this time: agents were prepared in the meantime.
+    pub(super) fn beginning(self, origin: Instant) -> Self {
+        let left = origin.saturating_duration_since(Instant::now());
+        Self {
+            started_at: SystemTime::now() + left,
+            ..self
+        }
+    }
+
     /// The same, where another process cares for the target.
     pub(super) fn elsewhere(
         loaded: &'a Loaded,

@@ -43,6 +43,8 @@ pub enum News {
         agent: usize,
         /// When it was last heard of.
         at: Timestamp,
+        /// Whether it has told all there was until then.
+        is_whole: bool,
         /// Whether the others end their load.
         ends_run: bool,
     },
@@ -66,6 +68,8 @@ pub(in crate::engine) struct Fared {
 pub struct Led {
     /// How many there are.
     pub agents: usize,
+    /// How many workers they have in all.
+    pub all_workers: usize,
     /// The first dial of all, which has come.
     pub origin: Instant,
     /// The time that it takes until all know a command.
@@ -201,11 +205,15 @@ impl Fleet {
             News::Lost {
                 agent,
                 at,
+                is_whole,
                 ends_run,
             } => {
                 self.fared[agent].ends = Some((at, at));
                 self.ends_run = ends_run;
-                Told::Done(agent)
+                match is_whole {
+                    true => Told::Done(agent),
+                    false => Told::Lost(agent),
+                }
             }
             News::Broken(why) => {
                 self.failure.get_or_insert(why);

@@ -24,6 +24,8 @@ pub(super) enum Told {
     Shard(Box<Handover>),
     /// This worker hands over no other shard.
     Done(usize),
+    /// The same of a worker that did not tell all: what its connections published and heard since is not known.
+    Lost(usize),
     /// Somebody else ordered this.
     Ordered(Orders),
     /// A worker failed. The others finish, and [`Crew::end`] returns the reason.

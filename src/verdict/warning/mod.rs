@@ -62,6 +62,13 @@ pub enum Warning {
         /// A gate that would notice.
         gate: String,
     },
+    /// Deliveries are timed from one machine to another, and their clocks are not much surer than what is measured.
+    ClocksApart {
+        /// The most that such a time may be wrong by, in nanoseconds; `None` if that is not known.
+        error_ns: Option<u64>,
+        /// What half of the deliveries took at most, in nanoseconds.
+        half_ns: u64,
+    },
     /// Requests or `[[on]]`s of which something came that tells no time, though one is looked for.
     NoAge {
         /// Their names. Never empty.
@@ -241,6 +248,7 @@ impl Warning {
             Self::Throttled(_) => "throttled",
             Self::Unanswered { .. } => "unanswered",
             Self::Undelivered { .. } => "undelivered",
+            Self::ClocksApart { .. } => "clocks_apart",
             Self::NoAge { .. } => "no_age",
             Self::SendsLate { .. } => "sends_late",
             Self::NotSent { .. } => "not_sent",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Warning;
 use crate::units::{counted, human_count, human_ns, were};
+use crate::verdict::distrust::CLOSER;
 
 /// The most addresses that are named.
 const ADDRESSES_SHOWN: usize = 4;
@@ -32,6 +33,7 @@ impl Warning {
                 let gates: Vec<String> = gates.collect();
                 return Some(format!("add the gate {}", gates.join(" and ")));
             }
+            Self::ClocksApart { .. } => CLOSER,
             Self::NoAge { .. } => {
                 "look at `time`; an answer of 204 or 304 has no content, and so no time"
             }
@@ -143,6 +145,20 @@ impl fmt::Display for Warning {
                 human_count(*missing),
                 human_count(*expected)
             ),
+            Self::ClocksApart { error_ns, half_ns } => {
+                let half = human_ns(*half_ns);
+                match error_ns {
+                    Some(error) => write!(
+                        f,
+                        "`delivery.latency` may be wrong by {}, as far as the clocks of the machines are known; half took up to {half}",
+                        human_ns(*error)
+                    ),
+                    None => write!(
+                        f,
+                        "how far the clocks of the machines are apart is not known, so that `delivery.latency` may be wrong by any time"
+                    ),
+                }
+            }
             Self::NoAge { names } => write!(
                 f,
                 "nothing that came for `{}` told when it was made: how old it was is not known",

@@ -10,6 +10,7 @@ mod samples;
 pub use self::generator::LATE_NS;
 pub use self::samples::samples_for;
 use super::answers::Asked;
+use super::clocks;
 use super::distrust::{Distrust, Doubt};
 use super::facts::Facts;
 use super::view::View;
@@ -55,6 +56,7 @@ pub(super) fn find(
     found.extend(answers::unanswered(scenario, view, doubts));
     found.extend(answers::undelivered(scenario, view));
     found.extend(answers::no_age(scenario, view));
+    found.extend(clocks::warned(view, facts));
     found.extend(generator::sends_late(scenario, view));
     found.extend(generator::not_sent(view));
     found.extend(answers::uncertain(scenario, view));
@@ -107,6 +109,7 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
             )
             | (Distrust::WorkersLate { .. }, Warning::HeldUp { .. })
             | (Distrust::Throttled(_), Warning::Throttled(_))
+            | (Distrust::ClocksApart { .. }, Warning::ClocksApart { .. })
             | (
                 Distrust::GeneratorBusy { .. },
                 Warning::GeneratorBusy { .. }
