@@ -18,7 +18,7 @@ use crate::measure::{Layout, Sample, Shard, Summary, Surroundings};
 use crate::plan::Plan;
 use crate::record::{End, Head, Machine, PartOf, Reader};
 use crate::report::{Host, Options, Parts, Run};
-use crate::units::Timestamp;
+use crate::units::{Nanos, Timestamp, visible};
 use crate::verdict::{Exit, Facts, Outcome, PartFacts, Throttling, judge};
 
 /// Put the recorded parts of a run together, and judge them by its gates.
@@ -249,7 +249,7 @@ fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
     };
     PartFacts {
         number: part.part().number,
-        name: None,
+        name: part.head().name.as_deref().map(visible),
         machine: described(machine),
         facts: Facts {
             outcome,
@@ -264,6 +264,7 @@ fn of_part(part: &PartFile, end: &End, health: Summary) -> PartFacts {
         },
         health,
         settled: end.settled_ns,
+        told_late: end.told_late_ns.map(Nanos),
         clock: None,
         lost: None,
     }

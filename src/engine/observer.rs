@@ -8,7 +8,7 @@ use super::error::EngineError;
 use crate::measure::{
     Collector, Echoes, Interval, Progress, Sample, Shard, Summary, Traces, Usage,
 };
-use crate::units::Timestamp;
+use crate::units::{Nanos, Timestamp};
 
 /// Observes a run. Called by the supervisor, which does nothing else meanwhile, so an implementation must not block.
 pub trait Observer {
@@ -71,6 +71,9 @@ pub struct Finished {
     pub interrupted: bool,
     /// When each planned connection was open or had failed; `None` if that never was, or is not asked (stages, arrivals).
     pub settled: Option<Timestamp>,
+    /// How long after its begin this process heard of the measured time, if somebody else named it and it did not hear of
+    /// it before.
+    pub told_late: Option<Nanos>,
     /// When its load ended.
     pub load_ended: Timestamp,
     /// When its last connection had ended.

@@ -14,7 +14,7 @@ use super::observer::{Finished, Observer};
 use super::phases::{Event, Phases};
 use crate::plan::{Plan, Share};
 use crate::time::Clock as _;
-use crate::units::Timestamp;
+use crate::units::{Nanos, Timestamp};
 
 /// Everything that a run needs, checked before. After this only a failing worker or the target can make it fail.
 pub(super) struct Launch {
@@ -127,6 +127,8 @@ struct Supervisor<C> {
     /// Who leads this process, if somebody does, and what was obeyed so far.
     leader: Option<watch::Receiver<Orders>>,
     obeyed: Orders,
+    /// How long after its begin the workers heard of the measured time, if they did not hear of it before.
+    told_late: Option<Nanos>,
     aborted: bool,
     ended_at: Timestamp,
 }
@@ -136,6 +138,7 @@ impl<C: Crew> Supervisor<C> {
         Self {
             leader: None,
             obeyed: Orders::default(),
+            told_late: None,
             aborted: false,
             ended_at: Timestamp::ORIGIN,
             intake,
@@ -214,6 +217,9 @@ impl<C: Crew> Supervisor<C> {
             self.crew.command(command);
             if let Command::Schedule { from, .. } = command {
                 observer.measuring(clock.instant(from));
+                // What workers sent before they knew was not counted as measured.
+                let heard = clock.now() + self.crew.notice();
+                self.told_late = (heard > from).then(|| heard.saturating_since(from));
             }
         }
         self.obeyed.merge(&orders);
@@ -265,6 +271,7 @@ impl<C: Crew> Supervisor<C> {
             origin,
             interrupted: self.phases.is_interrupted(),
             settled: self.phases.settled(),
+            told_late: self.told_late,
             load_ended: self.phases.end().min(self.ended_at),
             ended: self.ended_at,
             workers,

@@ -186,3 +186,24 @@ async fn the_second_signal_kills() {
     assert!(matches!(run.crew.commands[..], [Command::Interrupt { .. }]));
     assert!(run.phases.is_interrupted());
 }
+
+/// Who leads said when measuring begins; whoever hears of it afterwards has counted what was sent until then as not measured.
+#[tokio::test]
+async fn what_is_heard_too_late_is_told() {
+    for (seconds, is_late) in [(0, true), (3_600, false)] {
+        let (lead, orders) = watch::channel(Orders::default());
+        let mut run = supervisor([Told::Settled, shard(0, 0, true), shard(1, 0, true)]);
+        run.leader = Some(orders);
+        let from = Timestamp::ORIGIN + Nanos::from_secs(seconds);
+        let ordered = Orders {
+            windows: Some((from, from + Nanos::from_secs(1))),
+            ..Orders::default()
+        };
+        lead.send_replace(ordered);
+        run.obey(ordered, &mut Looker::default());
+        supervised(&mut run, &mut Looker::default(), 0)
+            .await
+            .unwrap();
+        assert_eq!(run.finish().told_late.is_some(), is_late);
+    }
+}

@@ -18,6 +18,8 @@ pub struct Head {
     pub recipe: Recipe,
     /// The machine.
     pub machine: Machine,
+    /// What people call the process, besides its number; `None` if it has no name.
+    pub name: Option<String>,
 }
 
 /// What makes a plan: any machine can make it again. Holds no secret but those that the scenario's text spells out.
@@ -109,6 +111,8 @@ pub struct End {
     pub ended_ns: Timestamp,
     /// How long after the named time it began, in nanoseconds.
     pub late_ns: u64,
+    /// How long after its begin this process heard of the measured time, in nanoseconds, if it did not hear of it before.
+    pub told_late_ns: Option<u64>,
     /// Periods of the limit of CPU in which something ran, and those in which the limit was used up.
     pub throttling: Option<(u64, u64)>,
     /// How many look-ups of a name failed, and the error of the last.
@@ -126,8 +130,11 @@ impl End {
         ];
         let (periods, throttled) = self.throttling.unwrap_or_default();
         let failed = self.look_ups_failed.as_ref().map(|(count, _)| *count);
-        let counts = [periods, throttled, failed.unwrap_or_default(), self.late_ns];
+        let late = [Some(self.late_ns), self.told_late_ns, failed];
+        let counts = [periods, throttled]
+            .into_iter()
+            .chain(late.into_iter().flatten());
         times.into_iter().flatten().all(|time| time < LATEST)
-            && counts.iter().all(|count| *count < MOST)
+            && counts.into_iter().all(|count| count < MOST)
     }
 }

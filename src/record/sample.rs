@@ -30,5 +30,6 @@ pub(super) fn head() -> Head {
             cpus: Some(2),
             cpu_model: None,
         },
+        name: None,
     }
 }

@@ -31,6 +31,7 @@ fn end() -> End {
         ended_ns: Timestamp::from_nanos(7),
         late_ns: 8,
         throttling: Some((9, 1)),
+        told_late_ns: None,
         look_ups_failed: Some((2, "no such host".to_owned())),
     }
 }

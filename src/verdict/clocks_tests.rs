@@ -16,6 +16,7 @@ fn part(number: u32, error_ns: Option<u64>) -> PartFacts {
         facts: Facts::completed(2),
         health: Fixture::healthy().summary(),
         settled: Some(Timestamp::ORIGIN),
+        told_late: None,
         clock: error_ns.map(|error_ns| ClockOffset {
             offset_ns: 7,
             error_ns,

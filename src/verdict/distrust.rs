@@ -164,6 +164,12 @@ pub enum Distrust {
         /// When measuring began, in nanoseconds.
         measured_ns: u64,
     },
+    /// A process heard of the measured time when it had begun: what it sent until then was not counted as measured, and
+    /// what was answered was.
+    ToldLate {
+        /// How late it heard of it, in nanoseconds.
+        late_ns: u64,
+    },
     /// Times from one machine to another may be wrong by this, which may have changed the result.
     ClocksApart {
         /// The most that they may be wrong by, in nanoseconds; `None` if that is not known.
@@ -222,6 +228,7 @@ impl Distrust {
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
             Self::NotSettled { .. } => "not_settled",
+            Self::ToldLate { .. } => "told_late",
             Self::ClocksApart { .. } => "clocks_apart",
             Self::Lost { .. } => "part_lost",
             Self::OfPart { reason, .. } => reason.kind(),
@@ -291,6 +298,10 @@ impl Distrust {
             ),
             Self::NotSettled { .. } => Some(
                 "give connections more time to open: a longer `ramp_up` or `warm_up`".into(),
+            ),
+            Self::ToldLate { .. } => Some(
+                "give the agents, the NATS server and the coordinator more processor time, or a longer `warm_up`"
+                    .into(),
             ),
             Self::ClocksApart { .. } => Some(CLOSER.into()),
             Self::Lost { .. } => Some(
@@ -461,6 +472,11 @@ impl fmt::Display for Distrust {
                     None => f.write_str("some never were"),
                 }
             }
+            Self::ToldLate { late_ns } => write!(
+                f,
+                "it heard of the measured time {} after its begin: what it sent until then is not counted in it",
+                human_ns(*late_ns)
+            ),
             Self::ClocksApart { error_ns } => match error_ns {
                 Some(error) => write!(
                     f,

@@ -59,6 +59,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     doubts.extend(parts::lost(run));
     doubts.extend(parts::own_doing(run));
     doubts.extend(parts::not_settled(run));
+    doubts.extend(parts::told_late(run));
     doubts.extend(clocks::apart(run));
     doubts.extend(pings_late(run));
     doubts.extend(answers_shifted(run));

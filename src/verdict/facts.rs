@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Cohort, Message, Pacing, Scenario};
-use crate::units::{Timestamp, counted, human_count};
+use crate::units::{Nanos, Timestamp, counted, human_count};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +103,8 @@ pub struct PartFacts {
     pub health: Summary,
     /// When each of its planned connections was open or had failed; `None` if that never was, or is not asked.
     pub settled: Option<Timestamp>,
+    /// How long after its begin it heard of the measured time; `None` if it heard of it before.
+    pub told_late: Option<Nanos>,
     /// How far its clock was from the clock of the run; `None` if nobody measured it.
     pub clock: Option<ClockOffset>,
     /// That it was lost in the run; `None` if it told all.

@@ -90,6 +90,19 @@ pub(super) fn not_settled(run: &Run<'_>) -> Vec<Doubt> {
     run.facts.parts.iter().filter_map(of_part).collect()
 }
 
+/// A part heard of the measured time when it had begun.
+pub(super) fn told_late(run: &Run<'_>) -> Vec<Doubt> {
+    let of_part = |part: &PartFacts| {
+        let late = part.told_late?;
+        let gates = run.judged_gates().map(|(gate, _)| gate.text.clone());
+        let promises = run.contracts.iter().map(|promise| promise.name());
+        let reason = || Distrust::ToldLate { late_ns: late.0 };
+        let doubt = about_these_or_all(run, reason, gates.chain(promises).collect(), || true)?;
+        fed_by(run, part, doubt)
+    };
+    run.facts.parts.iter().filter_map(of_part).collect()
+}
+
 /// A doubt about one part: it concerns only the gates and promises that its connections feed.
 fn fed_by(run: &Run<'_>, part: &PartFacts, doubt: Doubt) -> Option<Doubt> {
     let own = View::new(run.scenario, &part.health);

@@ -16,6 +16,7 @@ fn part(number: u32, health: &Run) -> PartFacts {
         facts: Facts::completed(2),
         health: health.summary(),
         settled: Some(Timestamp::ORIGIN),
+        told_late: None,
         clock: None,
         lost: None,
     }
@@ -186,5 +187,21 @@ fn a_part_that_was_lost_is_named() {
             .iter()
             .any(|text| text.contains("part 2 was lost 12.0 s")),
         "{warned:?}"
+    );
+}
+
+#[test]
+fn who_hears_too_late_when_measuring_begins_is_doubted_by_name() {
+    let mut scenario = scenario();
+    scenario.gates.pass = vec![gate(Stat::Count, "connections.dead", Op::Equal, 0.0)];
+    let mut late = part(2, &punctual());
+    late.told_late = Some(Nanos::from_millis(120));
+    let verdict = judged(&scenario, &Run::healthy(), vec![part(1, &punctual()), late]);
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    let said = texts(&verdict);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("part 2: it heard of the measured time 120 ms after"),
+        "{said:?}"
     );
 }

@@ -7,6 +7,7 @@
 mod common;
 
 mod began;
+mod files;
 mod login;
 mod lost;
 mod partition;

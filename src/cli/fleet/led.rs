@@ -22,6 +22,7 @@ use crate::net::Resolvers;
 use crate::plan::Plan;
 use crate::report::{Labels, Options, OutputSet, Parts, Run};
 use crate::scenario::{Process, TargetUrl};
+use crate::units::Nanos;
 use crate::verdict::{ClockOffset, Exit, Facts, Outcome, PartFacts, PartLost, Throttling, judge};
 
 /// What is around a run, on this machine, and what its report says.
@@ -241,6 +242,7 @@ impl Agents<'_> {
             },
             health,
             settled: agent.settled,
+            told_late: (agent.end.as_ref()).and_then(|end| end.told_late_ns.map(Nanos)),
             clock: agent.clock.map(|clock| ClockOffset {
                 offset_ns: clock.ns,
                 error_ns: clock.bound_ns,

@@ -200,6 +200,7 @@ impl Prepared<'_> {
             start_ns: start.wall_ns,
             recipe: offer.recipe.clone(),
             machine: play.machine.clone(),
+            name: Some(seat.name.clone()),
         };
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(|source| CliError::write(&path, source))?;

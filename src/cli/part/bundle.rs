@@ -255,6 +255,7 @@ mod tests {
                 cpus: None,
                 cpu_model: None,
             },
+            name: None,
         }
     }
 

@@ -64,6 +64,7 @@ impl Part<'_> {
             start_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
             recipe: bundle.recipe()?,
             machine: machine(share.workers()),
+            name: None,
         };
         // What `merge` will do is done once before the load: afterwards it would be too late to be told.
         again(&head.recipe, &or_its_name)?;

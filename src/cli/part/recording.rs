@@ -109,6 +109,7 @@ impl Seconds {
             load_ended_ns: finished.load_ended,
             ended_ns: finished.ended,
             late_ns: Nanos::from(late).0,
+            told_late_ns: finished.told_late.map(|late| late.0),
             throttling,
             look_ups_failed: (surroundings.look_ups_failed)
                 .map(|(count, last)| (count, shown(last))),
