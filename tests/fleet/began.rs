@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::common::nats::{Nats, Version};
 use super::common::{Ended, Script, Server};
-use super::setting::{agent, agent_with, assert_code, coordinator, scenario, wait_for};
+use super::setting::{LONGEST, agent, agent_with, assert_code, coordinator, scenario, wait_for};
 
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
@@ -123,7 +123,7 @@ fn a_secret_stays_on_the_agent() {
         "agent", "--nats", &url, "--name", "knows", "--once", "--keep", ".",
     ];
     let environment = [("WSBENCH_TEST_TOKEN", SECRET)];
-    let agent = super::common::Running::call(folder, &agent, &environment);
+    let agent = super::common::Running::call(folder, &agent, &environment).within(LONGEST);
     let secret = scenario(&server.url(), 1).replace(
         "target.url",
         "target.headers = { token = \"${WSBENCH_TEST_TOKEN}\" }\n        target.url",

@@ -2,10 +2,12 @@
 //! first it reaches the NATS server, which is what a partition cuts, and by the second the target.
 
 use std::net::Ipv4Addr;
-use std::process;
+use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
+
+use rustix::process::{getgid, getuid};
 
 use super::common::nats::{Nats, Version};
 use super::common::process::command;
@@ -42,9 +44,19 @@ impl Host {
         Self { name, links }
     }
 
-    /// What executes a program there.
-    fn by(&self) -> [&str; 4] {
-        ["ip", "netns", "exec", &self.name]
+    /// What executes a program there, as this user.
+    fn by(&self) -> Vec<String> {
+        let enter = ["ip", "netns", "exec", &self.name];
+        let sudo = AS_ROOT.iter().copied().filter(|_| !is_root());
+        let mut words: Vec<String> = sudo.chain(enter).map(str::to_owned).collect();
+        if !is_root() {
+            let [user, group] = [getuid().as_raw(), getgid().as_raw()];
+            words.push("setpriv".to_owned());
+            words.push("--clear-groups".to_owned());
+            words.push(format!("--reuid={user}"));
+            words.push(format!("--regid={group}"));
+        }
+        words
     }
 
     /// Where this host is, as it sees it: for the NATS server, and for the target.
@@ -68,7 +80,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         // Takes its links with it.
-        let _ = command("ip").args(["netns", "del", &self.name]).status();
+        let _ = as_root(&["ip", "netns", "del", &self.name]).status();
     }
 }
 
@@ -92,13 +104,30 @@ impl Cable {
     }
 }
 
+/// What makes somebody else root, as `scripts/test` does it.
+const AS_ROOT: [&str; 2] = ["sudo", "--non-interactive"];
+
+fn is_root() -> bool {
+    getuid().is_root()
+}
+
+fn as_root(words: &[&str]) -> Command {
+    let words: Vec<&str> = match is_root() {
+        true => words.to_vec(),
+        false => AS_ROOT.iter().chain(words).copied().collect(),
+    };
+    let mut call = command(words[0]);
+    call.args(&words[1..]);
+    call
+}
+
 #[track_caller]
 fn ip(arguments: &[&str]) {
-    let made = command("ip").args(arguments).output().unwrap();
+    let made = as_root(&[&["ip"], arguments].concat()).output().unwrap();
     let said = String::from_utf8_lossy(&made.stderr);
     assert!(
         made.status.success(),
-        "ip {arguments:?}: {said}\nhint: this needs root"
+        "ip {arguments:?}: {said}\nhint: this needs root, or sudo without a password"
     );
 }
 
@@ -108,8 +137,10 @@ fn two_agents(host: &Host, nats: &Nats, target: Ipv4Addr) -> [Running; 2] {
     assert!(nats.url().contains(&nats_here.to_string()));
     let options = [FAR, "--allow-target", &target, "--workers", "1", "--once"];
     let folder = || tempfile::tempdir().unwrap();
+    let by = host.by();
+    let by: Vec<&str> = by.iter().map(String::as_str).collect();
     [
-        agent_by(&host.by(), nats, "far", &options, folder()),
+        agent_by(&by, nats, "far", &options, folder()),
         agent_by(&[], nats, "near", &options, folder()),
     ]
 }
@@ -196,7 +227,9 @@ fn a_coordinator_that_is_cut_off_loses_no_agent() {
         agent_by(&[], &nats, name, &options, folder)
     });
     let before = server.log().messages();
-    let led = coordinator_by(&host.by(), &nats, &scenario, 2, &[FAR]);
+    let by = host.by();
+    let by: Vec<&str> = by.iter().map(String::as_str).collect();
+    let led = coordinator_by(&by, &nats, &scenario, 2, &[FAR]);
     wait_for_messages(&server, before, 300);
     // Twice as long as an agent may be silent.
     host.cut_off(Duration::from_secs(6));
