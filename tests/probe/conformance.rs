@@ -142,7 +142,7 @@ fn broken_rules_are_told_in_words_and_can_be_only_reported() {
     let ended: Ended = probe(&[&[server.url().as_str()], &arguments[..]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     for fact in [
-        "at most 34 connections, a few at a time",
+        "at most 35 connections, a few at a time",
         "\nR2   FAIL       5.5.3  MUST     a pong has the bytes of its ping",
         "a ping of 0 bytes was answered by a pong of 15 bytes",
         "\nR8   pass       5.5.1",

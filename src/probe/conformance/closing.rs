@@ -9,7 +9,7 @@ use super::rules::Rule;
 use super::trial::{Trial, sent_code};
 use crate::frame::{BROKEN, may_be_sent};
 use crate::measure::TcpEnding;
-use crate::units::{counted, human_ns};
+use crate::units::{Nanos, counted, human_ns};
 
 /// How the server ended the connection, in words; `None` where it did not.
 pub(super) fn manner(log: &Log) -> Option<String> {
@@ -108,6 +108,37 @@ pub(super) fn tcp_ends(rule: &Rule, seen: &Seen) -> Found {
     })
 }
 
+/// Nobody is known to wait longer for the answer to a Close: `ws` and Tomcat wait half a minute.
+const LONGEST_WAIT: Nanos = Nanos::from_secs(31);
+
+/// After a Close that is not answered, the server ends TCP without being asked to.
+pub(super) fn ends_alone(rule: &Rule, seen: &Seen) -> Found {
+    let open = |log: &Log| {
+        let (came, _) = log.close()?;
+        log.end()
+            .is_none()
+            .then(|| log.until_ns.saturating_sub(came.at_ns))
+    };
+    let waited = seen.log(Trial::Deaf).and_then(open);
+    if let Some(waited) = waited.filter(|waited| *waited < LONGEST_WAIT.0) {
+        return untold(format!(
+            "TCP still open {} after its Close; some wait 30 s, so watch longer by `--for`",
+            human_ns(waited)
+        ));
+    }
+    each(rule, seen, |_, log| match (log.close(), log.end()) {
+        (Some((came, _)), Some((at, _))) => kept(format!(
+            "{} after its Close",
+            human_ns(at.saturating_sub(came.at_ns))
+        )),
+        (Some(_), None) => Err(format!(
+            "TCP still open {} after its Close",
+            human_ns(waited.unwrap_or_default())
+        )),
+        (None, _) => Ok(None),
+    })
+}
+
 /// The code of every Close of the server may be sent.
 pub(super) fn codes(rule: &Rule, seen: &Seen) -> Found {
     each(rule, seen, |_, log| -> Said {
@@ -157,6 +188,7 @@ pub(super) fn not_the_servers(rule: &Rule, _: &Seen) -> Found {
 /// Every trial on an open connection.
 pub(super) const OPEN: &[Trial] = &[
     Trial::Quiet,
+    Trial::Deaf,
     Trial::Bystander,
     Trial::LongPing,
     Trial::FragmentedPing,

@@ -13,13 +13,13 @@ use super::handshake::breaks_a_rule;
 use super::judged::{Judged, Outcome};
 use super::log::{Came, Log, Seen, What, code};
 use super::rules::{is_request, judged, needed};
-use super::trial::{ANSWER, Awaits, Script, Step, Trial};
+use super::trial::{ANSWER, Answers, Awaits, Script, Step, Trial};
 use crate::measure::TcpEnding;
 use crate::net::TlsError;
 use crate::scenario::{HttpVersion, Target, WsUrl};
 use crate::units::{Nanos, Timestamp};
 
-/// How many trials are made at a time, beside the two that last.
+/// How many trials are made at a time, beside those that last.
 const AT_A_TIME: usize = 6;
 
 /// A test of the rules that is ready to start.
@@ -146,8 +146,7 @@ impl Conformance {
     async fn open(&self, trial: Trial) -> Result<Talk, String> {
         let opened = self.opener.open().await;
         let connection = opened.map_err(|failed| reason(&failed))?;
-        let answers = !matches!(trial, Trial::Quiet);
-        let mut talk = Talk::new(connection, answers, self.opener.over());
+        let mut talk = Talk::new(connection, trial.answers().pings, self.opener.over());
         if let Some(first) = &self.first {
             talk.send(&[Frame::new(Opcode::Text, first.as_bytes())])
                 .await;
@@ -198,7 +197,7 @@ impl Conformance {
         let mut player = Player {
             talk,
             log: Log::default(),
-            answers_pings: trial != Trial::Quiet,
+            answers: trial.answers(),
         };
         for step in &steps {
             if !player.step(step).await {
@@ -217,8 +216,8 @@ fn short() -> impl Iterator<Item = Trial> {
     needed().filter(|trial| *trial != Trial::Bystander && !LASTING.contains(trial))
 }
 
-/// The trials that are made beside all others: a quiet connection, and one that is closed, watched as long.
-const LASTING: [Trial; 2] = [Trial::Quiet, Trial::Close1000];
+/// The trials that are made beside all others: two quiet connections, and one that is closed, watched as long.
+const LASTING: [Trial; 3] = [Trial::Quiet, Trial::Deaf, Trial::Close1000];
 
 /// Whether the client has sent a Close of its own.
 fn is_close(steps: &[Step]) -> bool {
@@ -230,7 +229,7 @@ fn is_close(steps: &[Step]) -> bool {
 struct Player<'t> {
     talk: &'t mut Talk,
     log: Log,
-    answers_pings: bool,
+    answers: Answers,
 }
 
 impl Player<'_> {
@@ -267,7 +266,7 @@ impl Player<'_> {
         matches!(&step.awaits, Awaits::Pong(payload) if payload == b"within")
     }
 
-    /// After the server's Close: sends ours, unless that was sent, and waits for the end of TCP.
+    /// After the server's Close: sends ours, unless that was sent or the client is deaf, and waits for the end of TCP.
     async fn close(&mut self, was_sent: bool, waits: Duration) {
         let Some((_, frame)) = self.log.close() else {
             if self.log.breach().is_some() {
@@ -275,13 +274,15 @@ impl Player<'_> {
             }
             return;
         };
-        if !was_sent {
+        if !was_sent && self.answers.close {
             let answer = Frame::close(code(frame)).bytes();
             self.talk.write(&answer).await;
         }
-        let closed = self.talk.now();
-        self.log.closed_ns = Some(closed.as_nanos());
-        let deadline = closed + waits.into();
+        let now = self.talk.now();
+        if was_sent || self.answers.close {
+            self.log.closed_ns = Some(now.as_nanos());
+        }
+        let deadline = now + waits.into();
         while let Some(what) = self.next(deadline).await {
             if !matches!(what, What::Frame(_)) {
                 self.drain(deadline).await;
@@ -321,7 +322,7 @@ impl Player<'_> {
         };
         if let What::Frame(frame) = &what
             && frame.opcode == Opcode::Ping
-            && self.answers_pings
+            && self.answers.pings
         {
             let pong = Frame::new(Opcode::Pong, frame.payload.clone()).bytes();
             self.talk.write(&pong).await;

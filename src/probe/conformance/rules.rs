@@ -102,9 +102,9 @@ pub(super) const RULES: &[Rule] = rules! {
     "H3" "4.2.2" Must handshake::version, &[Trial::OtherVersion],
         "another version is answered by an error with Sec-WebSocket-Version";
     "H4" "4.2.1" Must handshake::no_101, &[Trial::NoKey],
-        "a request without Sec-WebSocket-Key is answered by an error";
+        "a request without Sec-WebSocket-Key is not answered by a 101";
     "H5" "4.2.1" Must handshake::no_101, &[Trial::Post],
-        "a request that is no GET is answered by an error";
+        "a request that is no GET is not answered by a 101";
     "H6" "4.2.1" Must handshake::other_case, &[Trial::OtherCase],
         "Upgrade and Connection are read whatever their capitals, and in a list";
     "H7" "9.1" MustNot handshake::extension, &[Trial::Extension],
@@ -131,6 +131,8 @@ pub(super) const RULES: &[Rule] = rules! {
         "the answer to a Close has its code";
     "R9" "7.1.1" Must closing::tcp_ends, OPEN,
         "after both Close frames the server ends TCP at once";
+    "R9b" "7.1.1" Should closing::ends_alone, &[Trial::Deaf],
+        "after a Close of its own that is not answered the server ends TCP at some time";
     "R10" "7.4" MustNot closing::codes, OPEN,
         "a Close has a code that must not be sent, such as 1005, 1006 and 1015";
     "R11" "7.1.5" May closing::not_the_servers, &[],

@@ -72,7 +72,7 @@ fn correct(trial: Trial) -> Log {
             Awaits::Message(payload) => all.push(frame(number, Opcode::Binary, payload)),
             Awaits::End => {
                 let code = match trial {
-                    Trial::Quiet => Some(1001),
+                    Trial::Quiet | Trial::Deaf => Some(1001),
                     Trial::CloseEmpty => None,
                     _ => sent_code(trial).or(Some(1002)),
                 };
@@ -188,6 +188,11 @@ fn each_rule_is_broken_by_what_breaks_it_and_by_nothing_else() {
         ),
         (Trial::Close1000, log(1, vec![close(0, Some(1000))]), "R9"),
         (
+            Trial::Deaf,
+            watched(40 * SECOND, close(0, Some(1000))),
+            "R9b",
+        ),
+        (
             Trial::Quiet,
             log(1, vec![close(0, Some(1006)), fin(0)]),
             "R10",
@@ -228,6 +233,26 @@ fn each_rule_is_broken_by_what_breaks_it_and_by_nothing_else() {
         let is_tested = can_be.contains(&rule.id) || elsewhere.contains(&rule.id);
         assert!(is_tested, "{} was never seen to be broken", rule.id);
     }
+}
+
+/// A deaf connection that saw this, and was looked at until then.
+fn watched(until_ns: u64, came: Came) -> Log {
+    Log {
+        until_ns,
+        closed_ns: None,
+        ..log(1, vec![came])
+    }
+}
+
+/// Half a minute is what some servers wait for the answer to their Close.
+#[test]
+fn who_was_not_watched_for_long_is_not_said_to_keep_tcp() {
+    let mut seen = all_correct();
+    seen.logs.retain(|(known, _)| *known != Trial::Deaf);
+    let log = watched(20 * SECOND, close(0, Some(1000)));
+    seen.logs.push((Trial::Deaf, log));
+    assert_eq!(with(Outcome::Fail, &seen), [""; 0]);
+    assert!(with(Outcome::NotTried, &seen).contains(&"R9b"));
 }
 
 /// Without the answer to the last step.

@@ -42,6 +42,7 @@ macro_rules! trials {
 
 trials! {
     Quiet "reads, and says nothing, not even a pong"
+    Deaf "answers neither pings nor a Close"
     Bystander "sends a ping when all that is illegal has been sent by others"
     LongPing "a ping of 126 bytes"
     FragmentedPing "a ping in fragments"
@@ -153,8 +154,16 @@ impl Trial {
     /// How long it looks at what comes after both Close frames. Some servers do something only much later.
     pub(super) fn watches_close(self, watch: Duration) -> Duration {
         match self {
-            Self::Close1000 => watch.max(CLOSING.into()),
+            Self::Close1000 | Self::Deaf => watch.max(CLOSING.into()),
             _ => CLOSING.into(),
+        }
+    }
+
+    /// Whether the client answers the server's pings, and its Close.
+    pub(super) fn answers(self) -> Answers {
+        Answers {
+            pings: !matches!(self, Self::Quiet | Self::Deaf),
+            close: self != Self::Deaf,
         }
     }
 
@@ -170,7 +179,7 @@ impl Trial {
             Script::Request(lines.text())
         };
         match self {
-            Self::Quiet => Script::Steps(vec![Step {
+            Self::Quiet | Self::Deaf => Script::Steps(vec![Step {
                 limit: watch,
                 ..Step::new(Vec::new(), Awaits::End)
             }]),
@@ -249,6 +258,13 @@ impl Trial {
             }
         }
     }
+}
+
+/// What a client answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answers {
+    pub(super) pings: bool,
+    pub(super) close: bool,
 }
 
 /// The payload of the pong nobody asked for.
