@@ -17,6 +17,7 @@ pub mod nats;
 pub mod own;
 pub mod page;
 pub mod peer;
+pub mod probed;
 pub mod process;
 pub mod raw;
 pub mod real;

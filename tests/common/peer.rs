@@ -6,6 +6,7 @@ use std::env::consts::ARCH;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
@@ -85,6 +86,13 @@ impl Setup {
     /// Writes a file into the peer's folder.
     pub fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
         fs::write(self.folder.path().join(name), text).unwrap();
+        self
+    }
+
+    /// Lets everybody into the peer's folder, for one that does not stay root.
+    pub fn open(self) -> Self {
+        let everybody = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(self.folder.path(), everybody).unwrap();
         self
     }
 

@@ -1,8 +1,9 @@
 //! Brokers, which count in their own protocol.
 
-use super::case::{Case, Package};
+use super::case::Case;
 use super::common::peer::Setup;
 use super::common::real::{RealServer, Target};
+use super::package::Package;
 use super::python;
 
 /// A CONNECT of MQTT 3.1.1 with these two bytes of keep-alive, in seconds; it needs no answer.

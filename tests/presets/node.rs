@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::case::{Case, Package};
+use super::case::Case;
 use super::common::peer::{Peer, Setup};
 use super::common::real::{RealServer, Target};
+use super::package::Package;
 
 #[test]
 #[ignore = "needs the Node target; run by scripts/test"]
@@ -91,4 +92,24 @@ fn socketio() {
         let address = server.address().to_string();
         (server, address)
     });
+}
+
+/// It pings who was silent for a second, and gives up a second later.
+#[test]
+#[ignore = "needs the Node target; run by scripts/test"]
+fn websocket_by_idle() {
+    let case = Case {
+        preset: "idle",
+        settings: "timeout = \"2s\"",
+        mistaken: "timeout = \"1s\"",
+        package: Package::Node("websocket"),
+        variant: "keepalive",
+        silent: "fault = { kind = \"no_pong\" }",
+        ..Case::ECHO
+    };
+    case.prove(websocket);
+}
+
+pub(super) fn websocket() -> (Peer, String) {
+    script("env PORT=@port@ KEEPALIVE_INTERVAL=1000 KEEPALIVE_GRACE=1000 node @node@/websocket.js")
 }

@@ -1,11 +1,15 @@
 //! Proxies in front of a server that sends no pings. None of them sends a Close frame.
 
-use super::case::{Case, Package};
+use super::case::Case;
 use super::common::peer::{Peer, Setup};
 use super::common::real::{RealServer, Target};
+use super::package::Package;
+
+/// A proxy and the server behind it, and where it listens.
+pub(super) type InFront = ((Peer, RealServer), String);
 
 /// Starts a proxy that is filled in by these places, in front of the echo server.
-pub(super) fn before(setup: Setup, places: &[(&str, &str)]) -> ((Peer, RealServer), String) {
+pub(super) fn before(setup: Setup, places: &[(&str, &str)]) -> InFront {
     let behind = RealServer::start(Target::Node);
     let at = behind.address();
     let setup = setup
@@ -20,6 +24,32 @@ pub(super) fn before(setup: Setup, places: &[(&str, &str)]) -> ((Peer, RealServe
     ((peer, behind), address)
 }
 
+/// The time after which some of them end a silent connection.
+const TWO_SECONDS: &[(&str, &str)] = &[("timeout", "2s")];
+
+const NGHTTPX: &str = "nghttpx --conf=/dev/null --workers=1 --backend-read-timeout=2s \
+    --frontend=@host@,@port@;no-tls --backend=@behind_host@,@behind_port@";
+
+/// Each of them with limits of one to three seconds, by name.
+pub(super) fn all() -> Vec<(&'static str, InFront)> {
+    let of = |file, places| before(Setup::of(file), places);
+    vec![
+        ("nginx", of("nginx-idle.conf", TWO_SECONDS)),
+        ("HAProxy", of("haproxy-idle.cfg", TWO_SECONDS)),
+        (
+            "httpd",
+            of(
+                "apache-idle.conf",
+                &[("timeout", "1"), ("proxy_timeout", "2")],
+            ),
+        ),
+        ("nghttpx", before(Setup::command(NGHTTPX), &[])),
+        ("Varnish", of("varnish-idle.vcl", &[("timeout", "2")])),
+        ("lighttpd", of("lighttpd-idle.conf", &[("read_idle", "3")])),
+        ("Traffic Server", trafficserver_in_front()),
+    ]
+}
+
 #[test]
 #[ignore = "needs nginx; run by scripts/test"]
 fn nginx() {
@@ -30,7 +60,7 @@ fn nginx() {
         package: Package::Debian("nginx"),
         ..Case::ECHO
     };
-    case.prove(|| before(Setup::of("nginx-idle.conf"), &[("timeout", "2s")]));
+    case.prove(|| before(Setup::of("nginx-idle.conf"), TWO_SECONDS));
 }
 
 #[test]
@@ -43,7 +73,7 @@ fn haproxy() {
         package: Package::Debian("haproxy"),
         ..Case::ECHO
     };
-    case.prove(|| before(Setup::of("haproxy-idle.cfg"), &[("timeout", "2s")]));
+    case.prove(|| before(Setup::of("haproxy-idle.cfg"), TWO_SECONDS));
 }
 
 /// The other way round, the time of the server behind would be the shorter one.
@@ -76,9 +106,7 @@ fn nghttpx() {
         package: Package::Debian("nghttp2-proxy"),
         ..Case::ECHO
     };
-    let command = "nghttpx --conf=/dev/null --workers=1 --backend-read-timeout=2s \
-        --frontend=@host@,@port@;no-tls --backend=@behind_host@,@behind_port@";
-    case.prove(|| before(Setup::command(command), &[]));
+    case.prove(|| before(Setup::command(NGHTTPX), &[]));
 }
 
 #[test]
@@ -107,4 +135,30 @@ fn lighttpd() {
     };
     let places = [("read_idle", "3")];
     case.prove(|| before(Setup::of("lighttpd-idle.conf"), &places));
+}
+
+/// Where Traffic Server keeps its files: all in its own folder.
+const LAYOUT: &str = "prefix: /usr\nsysconfdir: .\ndatadir: .\nlocalstatedir: .\nruntimedir: .\nlogdir: .\ncachedir: .\n";
+/// Without this file it lets nobody in.
+const EVERYBODY: &str = "ip_allow: [{apply: in, ip_addrs: 0/0, action: allow, methods: ALL}]\n";
+
+pub(super) fn trafficserver_in_front() -> InFront {
+    let setup = Setup::of("trafficserver.config")
+        .file("runroot.yml", LAYOUT)
+        .file("ip_allow.yaml", EVERYBODY)
+        .file("storage.config", "");
+    before(setup.open(), &[("timeout", "2")])
+}
+
+#[test]
+#[ignore = "needs Traffic Server; run by scripts/test"]
+fn trafficserver() {
+    let case = Case {
+        preset: "trafficserver",
+        settings: "no_activity_timeout = \"2s\"",
+        mistaken: "no_activity_timeout = \"500ms\"",
+        package: Package::Debian("trafficserver"),
+        ..Case::ECHO
+    };
+    case.prove(trafficserver_in_front);
 }

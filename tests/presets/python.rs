@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::case::{Case, Package};
+use super::case::Case;
 use super::common::peer::{Peer, Setup};
 use super::common::real::{RealServer, Target};
+use super::package::Package;
 
 /// Where the virtual environment is.
 pub(super) fn folder() -> PathBuf {
@@ -41,6 +42,47 @@ fn websockets() {
         ..Case::ECHO
     };
     case.prove(|| target(Target::PythonHeartbeat));
+}
+
+#[test]
+#[ignore = "needs the Python target; run by scripts/test"]
+fn sanic() {
+    let case = Case {
+        preset: "sanic",
+        settings: ONE_AND_ONE,
+        mistaken: "interval = \"1s\", timeout = \"500ms\"",
+        package: Package::Python("sanic"),
+        deaf: true,
+        ..Case::ECHO
+    };
+    case.prove(sanic_server);
+}
+
+pub(super) fn sanic_server() -> (Peer, String) {
+    command("env PORT=@port@ PING_INTERVAL=1 PING_TIMEOUT=1 @bin@/python @python@/sanic_server.py")
+}
+
+/// It never looks whether its pings are answered, but its `read_timeout` ends who sends no byte, and some of them one ping
+/// later.
+#[test]
+#[ignore = "needs the Python target; run by scripts/test"]
+fn hypercorn_by_idle() {
+    let case = Case {
+        preset: "idle",
+        settings: "timeout = \"2s\", tick = \"1s\"",
+        mistaken: "timeout = \"1s\"",
+        package: Package::Python("Hypercorn"),
+        variant: "read_timeout",
+        silent: "fault = { kind = \"no_pong\" }",
+        ..Case::ECHO
+    };
+    case.prove(|| hypercorn("--read-timeout 2 --websocket-ping-interval 1"));
+}
+
+pub(super) fn hypercorn(options: &str) -> (Peer, String) {
+    let line =
+        "@bin@/hypercorn --workers 0 --bind @listen@ --log-level critical @python@/asgi_echo:app ";
+    command(&[line, options].concat())
 }
 
 /// The same server, told by the plain preset, which says nothing of how it ends.
@@ -85,10 +127,15 @@ fn uvicorn() {
             deaf: true,
             ..Case::ECHO
         };
-        let line = "@bin@/uvicorn --host @host@ --port @port@ --log-level critical --lifespan off --ws-ping-interval 1 \
-            --ws-ping-timeout 1 --app-dir @python@ asgi_echo:app --ws ";
-        case.prove(|| command(&[line, variant].concat()));
+        case.prove(|| uvicorn_by(variant));
     }
+}
+
+/// With this implementation of WebSockets.
+pub(super) fn uvicorn_by(implementation: &str) -> (Peer, String) {
+    let line = "@bin@/uvicorn --host @host@ --port @port@ --log-level critical --lifespan off --ws-ping-interval 1 \
+        --ws-ping-timeout 1 --app-dir @python@ asgi_echo:app --ws ";
+    command(&[line, implementation].concat())
 }
 
 #[test]
@@ -130,9 +177,13 @@ fn autobahn() {
         seconds: 6,
         ..Case::ECHO
     };
-    case.prove(|| {
-        command("env PORT=@port@ PING_INTERVAL=1 PING_TIMEOUT=2.5 @bin@/python @python@/autobahn_server.py")
-    });
+    case.prove(autobahn_server);
+}
+
+pub(super) fn autobahn_server() -> (Peer, String) {
+    command(
+        "env PORT=@port@ PING_INTERVAL=1 PING_TIMEOUT=2.5 @bin@/python @python@/autobahn_server.py",
+    )
 }
 
 #[test]
@@ -168,9 +219,15 @@ fn socketify_sweeps_every_four_seconds() {
         seconds: 14,
         ..Case::ECHO
     };
-    case.prove(|| {
-        command("env PORT=@port@ IDLE_TIMEOUT=12 @bin@/python @python@/socketify_server.py")
-    });
+    case.prove(|| socketify(12));
+}
+
+/// It ends who is silent for so many seconds.
+pub(super) fn socketify(idle_timeout: u32) -> (Peer, String) {
+    let line = "@bin@/python @python@/socketify_server.py";
+    command(&format!(
+        "env PORT=@port@ IDLE_TIMEOUT={idle_timeout} {line}"
+    ))
 }
 
 const SOCKET_IO: Case = Case {
@@ -205,10 +262,12 @@ fn python_socketio() {
         variant: "in uvicorn",
         ..SOCKET_IO
     };
-    case.prove(|| {
-        command(
-            "env PING_INTERVAL=1 PING_TIMEOUT=1 @bin@/uvicorn --host @host@ --port @port@ --log-level critical \
-             --app-dir @python@ socketio_asgi:app",
-        )
-    });
+    case.prove(socketio_in_uvicorn);
+}
+
+pub(super) fn socketio_in_uvicorn() -> (Peer, String) {
+    command(
+        "env PING_INTERVAL=1 PING_TIMEOUT=1 @bin@/uvicorn --host @host@ --port @port@ --log-level critical \
+         --app-dir @python@ socketio_asgi:app",
+    )
 }

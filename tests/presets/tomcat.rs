@@ -4,8 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
-use super::case::{Case, Package};
+use super::case::Case;
 use super::common::peer::{Peer, Setup};
+use super::package::Package;
 
 pub(super) fn tomcat() -> (Peer, String) {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/tomcat");

@@ -174,7 +174,7 @@ impl Case<'_> {
             .target
             .embedded_heartbeat
             .map(|own| own.interval);
-        let interval = self.written.ping_interval().or(embedded);
+        let interval = self.written.first_ping().or(embedded);
         let answered = self.cohort.faults.iter().map(|fault| match fault.kind {
             FaultKind::PongStopsAfter { pings } => pings,
             _ => 0,

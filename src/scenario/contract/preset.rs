@@ -32,11 +32,11 @@ impl Written<'_> {
         }
     }
 
-    /// The interval of the server's pings, according to the preset.
-    pub(super) fn ping_interval(&self) -> Option<Duration> {
+    /// The latest time of the server's first ping, according to the preset.
+    pub(super) fn first_ping(&self) -> Option<Duration> {
         let preset = self.table.preset.as_ref()?;
         let expanded = preset::expand(&preset.value, self.server(), &self.settings()).ok()?;
-        expanded.ping_interval
+        expanded.first_ping
     }
 
     /// The server that the contract names.

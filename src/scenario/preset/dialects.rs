@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::table::{Default, Known, Life, Preset, Refused, Values, at, between, needed, seconds};
+use super::table::{
+    Default, Known, Life, Preset, Refused, Values, at, between, interval, needed, seconds,
+};
 use crate::scenario::preset::Setting;
 use crate::scenario::{Between, End, Origin};
 
@@ -20,6 +22,7 @@ const ENGINEIO: Preset = Preset {
     name: "engineio",
     settings: &[seconds("interval", 25), seconds("timeout", 20)],
     from: Origin::Open,
+    first_ping: Some(interval),
     formula: "`interval` + `timeout`",
     window: |set| at(set.time("interval") + set.time("timeout")),
     life: Life::Answer,
@@ -39,6 +42,18 @@ const SOCKETIO: Preset = Preset {
     ..ENGINEIO
 };
 
+/// It sends its first ping at once.
+const ENGINEIOXIDE: Preset = Preset {
+    server: "rust",
+    first_ping: Some(|_| Duration::ZERO),
+    formula: "`timeout`, from a first ping at once",
+    window: |set| at(set.time("timeout")),
+    codes: &[1005],
+    tcp_end: Some(Duration::ZERO),
+    source: "Totodore/socketioxide crates/engineioxide/src/socket.rs, `heartbeat_loop`",
+    ..ENGINEIO
+};
+
 pub(super) const ALL: &[Preset] = &[
     Preset {
         server: "node",
@@ -54,6 +69,7 @@ pub(super) const ALL: &[Preset] = &[
         source: "miguelgrinberg/python-engineio src/engineio/async_socket.py, `check_ping_timeout`",
         ..ENGINEIO
     },
+    ENGINEIOXIDE,
     Preset {
         server: "node",
         codes: &[1005],
@@ -70,6 +86,10 @@ pub(super) const ALL: &[Preset] = &[
         ..ENGINEIO
     },
     Preset {
+        name: "socketio",
+        ..ENGINEIOXIDE
+    },
+    Preset {
         name: "nats",
         settings: &[
             seconds("interval", 120),
@@ -79,6 +99,7 @@ pub(super) const ALL: &[Preset] = &[
             },
         ],
         from: Origin::Open,
+        first_ping: Some(interval),
         formula: "`interval`, 2 s at most, to 1.2 times that, for the first ping; and `pings` × `interval`",
         window: |set| {
             let (interval, pings) = (set.time("interval"), set.count("pings"));

@@ -37,8 +37,8 @@ pub(in crate::scenario) struct Expanded {
     pub(in crate::scenario) shown: String,
     /// The event from which its window counts.
     pub(in crate::scenario) from: Origin,
-    /// The interval of the server's pings, and so the latest time of its first ping. `None` where no setting gives it.
-    pub(in crate::scenario) ping_interval: Option<Duration>,
+    /// The latest time of the server's first ping, from the opening. `None` where it sends none, or no setting tells.
+    pub(in crate::scenario) first_ping: Option<Duration>,
     /// The promises: never empty, no kind twice; the first is `closed_between`.
     pub(in crate::scenario) promises: Vec<Promise>,
 }
@@ -128,18 +128,13 @@ pub(in crate::scenario) fn expand(
     let server = server.map(|server| format!("{SERVER} {server}"));
     let shown = values.iter().map(|(n, v)| format!("{n} {v}"));
     let shown: Vec<_> = server.into_iter().chain(shown).collect();
-    let ping_interval = values.iter().find_map(|(name, value)| match value {
-        Setting::Time(time) if table::PING_INTERVALS.contains(name) => {
-            Some(*time + preset.late_ping)
-        }
-        _ => None,
-    });
-    let window = (preset.window)(&Values::new(values.into_iter().collect()));
+    let values = Values::new(values.into_iter().collect());
+    let window = (preset.window)(&values);
     let window = window.map_err(|(name, why)| PresetError::Invalid { name, why })?;
     Ok(Expanded {
         shown: format!("{name} ({})", shown.join(", ")),
         from: preset.from,
-        ping_interval,
+        first_ping: preset.first_ping.map(|first| first(&values)),
         promises: preset.promises(window),
     })
 }

@@ -121,6 +121,19 @@ pub(super) const ALL: &[Preset] = &[
         ..Preset::PLAIN
     },
     Preset {
+        name: "trafficserver",
+        settings: &[seconds("no_activity_timeout", 600)],
+        formula: "`no_activity_timeout` to 1 s more: it looks once a second",
+        window: |set| {
+            let lo = set.time("no_activity_timeout");
+            between(lo, lo + Duration::from_secs(1))
+        },
+        life: Life::EitherSide,
+        ends_with: &[End::Fin],
+        source: "apache/trafficserver iocore/net/UnixNet.cc, `InactivityCop`; `proxy.config.websocket.no_activity_timeout`",
+        ..Preset::PLAIN
+    },
+    Preset {
         name: "envoy",
         settings: &[seconds("idle_timeout", 300), seconds("delayed_close", 1)],
         formula: "`idle_timeout` + `delayed_close`: `stream_idle_timeout` and `delayed_close_timeout`",
@@ -141,6 +154,22 @@ pub(super) const ALL: &[Preset] = &[
         life: Life::Byte,
         ends_with: &[End::Fin],
         source: "lighttpd/lighttpd1.4 src/connections.c, `server.max-read-idle`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "actix",
+        settings: &[seconds("interval", 5), seconds("timeout", 10)],
+        first_ping: Some(|_| Duration::ZERO),
+        formula: "`timeout` to `timeout` + `interval`: it looks each `interval`, and pings then",
+        window: |set| {
+            let lo = set.time("timeout");
+            between(lo, lo + set.time("interval"))
+        },
+        life: Life::Control,
+        ends_with: &[End::CloseFrame],
+        codes: &[1005],
+        tcp_end: Some(Duration::from_secs(1)),
+        source: "actix/examples websockets, `HEARTBEAT_INTERVAL` and `CLIENT_TIMEOUT`",
         ..Preset::PLAIN
     },
     Preset {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::table::{Default, Known, Life, Preset, Refused, Values, at, between, needed, seconds};
+use super::table::{
+    Default, Known, Life, Preset, Refused, Values, at, between, interval, needed, seconds,
+};
 use crate::scenario::{Between, End, Origin};
 
 /// The longest time that one timer for all clients takes to walk through them. It sends the ping and the end to each
@@ -13,11 +15,15 @@ const WALK: Duration = Duration::from_millis(100);
 /// The time above which aiohttp rounds its timers up to whole seconds of asyncio's clock.
 const AIOHTTP_ROUNDS_ABOVE: Duration = Duration::from_secs(5);
 
+/// The time between two looks of Daphne at who is to be pinged.
+const DAPHNE_LOOKS_EVERY: Duration = Duration::from_secs(2);
+
 pub(super) const ALL: &[Preset] = &[
     Preset {
         name: "ws",
         settings: &[seconds("interval", 30)],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`interval`: the next tick; 0.1 s less, since one timer serves all clients",
         window: |set| {
             let interval = set.time("interval");
@@ -31,6 +37,7 @@ pub(super) const ALL: &[Preset] = &[
         name: "websockets",
         settings: &[seconds("interval", 20), seconds("timeout", 20)],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`timeout`",
         window: |set| at(set.time("timeout")),
         ends_with: &[End::CloseFrame],
@@ -44,6 +51,7 @@ pub(super) const ALL: &[Preset] = &[
         name: "uvicorn",
         settings: &[seconds("interval", 20), seconds("timeout", 20)],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`timeout`, whatever `--ws` is",
         window: |set| at(set.time("timeout")),
         ends_with: &[End::CloseFrame],
@@ -53,9 +61,23 @@ pub(super) const ALL: &[Preset] = &[
         ..Preset::PLAIN
     },
     Preset {
+        name: "sanic",
+        settings: &[seconds("interval", 20), seconds("timeout", 20)],
+        from: Origin::Ping,
+        first_ping: Some(interval),
+        formula: "`timeout`",
+        window: |set| at(set.time("timeout")),
+        ends_with: &[End::CloseFrame],
+        codes: &[1011],
+        tcp_end: Some(Duration::ZERO),
+        source: "sanic-org/sanic sanic/server/websockets/impl.py, `keepalive_ping`",
+        ..Preset::PLAIN
+    },
+    Preset {
         name: "aiohttp",
         settings: &[needed("heartbeat", "heartbeat = \"30s\"")],
         from: Origin::Ping,
+        first_ping: Some(|set| set.time("heartbeat")),
         life: Life::Byte,
         formula: "`heartbeat` / 2; above 5 s, up to the next whole second",
         window: |set| {
@@ -77,6 +99,7 @@ pub(super) const ALL: &[Preset] = &[
             },
         ],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`timeout`",
         window: |set| not_above("timeout", "interval", set).and_then(|()| at(set.time("timeout"))),
         ends_with: &[End::CloseFrame],
@@ -92,6 +115,7 @@ pub(super) const ALL: &[Preset] = &[
             needed("timeout", "timeout = \"10s\""),
         ],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`timeout` down to 1 s less: at a whole second of its clock",
         window: |set| Ok(in_the_second_before(set.time("timeout"))),
         life: Life::Message,
@@ -106,7 +130,7 @@ pub(super) const ALL: &[Preset] = &[
         formula: "`timeout` down to 1 s less: at a whole second of its clock; it looks every 2 s who is to be pinged",
         window: |set| Ok(in_the_second_before(set.time("timeout"))),
         life: Life::Message,
-        late_ping: Duration::from_secs(2),
+        first_ping: Some(|set| interval(set) + DAPHNE_LOOKS_EVERY),
         ends_with: &[End::Rst],
         source: "django/daphne daphne/server.py and ws_protocol.py, `ping_interval`; Autobahn's `autoPingTimeout`",
         ..Preset::PLAIN
@@ -115,6 +139,7 @@ pub(super) const ALL: &[Preset] = &[
         name: "gorilla",
         settings: &[seconds("interval", 54), seconds("timeout", 60)],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`timeout` − `interval`: what is left of the read deadline that the last pong set",
         window: |set| {
             let (interval, timeout) = (set.time("interval"), set.time("timeout"));
@@ -132,10 +157,54 @@ pub(super) const ALL: &[Preset] = &[
         name: "graphql-ws",
         settings: &[seconds("keep_alive", 12)],
         from: Origin::Ping,
+        first_ping: Some(|set| set.time("keep_alive")),
         formula: "`keep_alive`",
         window: |set| at(set.time("keep_alive")),
         ends_with: &[End::Fin, End::Rst],
         source: "enisdenjo/graphql-ws src/use/ws.ts, `pongWait`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "deno",
+        settings: &[seconds("idle_timeout", 30)],
+        from: Origin::Ping,
+        first_ping: Some(half_idle),
+        formula: "`idle_timeout` / 2; it pings after as much",
+        window: |set| at(half_idle(set)),
+        life: Life::Message,
+        ends_with: &[End::CloseFrame],
+        codes: &[1001],
+        tcp_end: Some(Duration::ZERO),
+        source: "denoland/deno ext/websocket/01_websocket.js, `idleTimeout`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "beast",
+        settings: &[seconds("idle_timeout", 300)],
+        from: Origin::Ping,
+        first_ping: Some(half_idle),
+        formula: "`idle_timeout` / 2; it pings after as much, with `keep_alive_pings`",
+        window: |set| at(half_idle(set)),
+        life: Life::Byte,
+        ends_with: &[End::Fin, End::Rst],
+        source: "boostorg/beast include/boost/beast/websocket/impl/stream_impl.hpp, `timeout_handler`",
+        ..Preset::PLAIN
+    },
+    Preset {
+        name: "libwebsockets",
+        settings: &[seconds("ping", 300), seconds("hangup", 310)],
+        from: Origin::Ping,
+        first_ping: Some(|set| set.time("ping")),
+        formula: "`hangup` − `ping`: `secs_since_valid_hangup` and `secs_since_valid_ping`",
+        window: |set| {
+            let (ping, hangup) = (set.time("ping"), set.time("hangup"));
+            if hangup <= ping {
+                return Err(("hangup", "is not longer than `ping`".to_owned()));
+            }
+            at(hangup - ping)
+        },
+        ends_with: &[End::Fin, End::Rst],
+        source: "warmcat/libwebsockets lib/core-net/wsi-timeout.c, `lws_validity_confirmed`",
         ..Preset::PLAIN
     },
     Preset {
@@ -145,12 +214,18 @@ pub(super) const ALL: &[Preset] = &[
             needed("timeout", "timeout = \"10s\""),
         ],
         from: Origin::Ping,
+        first_ping: Some(interval),
         formula: "`timeout`: for every other server that pings each `interval`, and waits so long for the pong",
         window: |set| at(set.time("timeout")),
         source: "RFC 6455 section 5.5.2",
         ..Preset::PLAIN
     },
 ];
+
+/// Half of the time of silence after which these end a client; after the other half they have pinged it.
+fn half_idle(set: &Values) -> Duration {
+    set.time("idle_timeout") / 2
+}
 
 /// The window of timers that fire at whole seconds of a clock, at or before their time.
 fn in_the_second_before(hi: Duration) -> Between {

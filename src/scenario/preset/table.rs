@@ -16,9 +16,6 @@ pub(super) const LATE: Duration = Duration::from_millis(250);
 /// sent.
 pub(super) const EARLY: Duration = Duration::from_millis(20);
 
-/// The names that servers give to the time between two pings.
-pub(super) const PING_INTERVALS: [&str; 3] = ["interval", "heartbeat", "keep_alive"];
-
 /// All presets.
 pub(super) fn all() -> impl Iterator<Item = &'static Preset> {
     [pings::ALL, idle::ALL, dialects::ALL].into_iter().flatten()
@@ -41,8 +38,8 @@ pub(super) struct Preset {
     pub(super) window: fn(&Values) -> Result<Between, Refused>,
     /// What puts the decision off.
     pub(super) life: Life,
-    /// How much later than its interval the server's first ping can come.
-    pub(super) late_ping: Duration,
+    /// The latest time of the server's first ping, from the opening. `None` where it sends none.
+    pub(super) first_ping: Option<fn(&Values) -> Duration>,
     /// How the server ends the connection. Empty if not promised.
     pub(super) ends_with: &'static [End],
     /// The codes of its Close frame. Empty if it sends none, or none is promised.
@@ -64,7 +61,7 @@ impl Preset {
         formula: "",
         window: |_| unreachable!("every preset has its own"),
         life: Life::Pong,
-        late_ping: Duration::ZERO,
+        first_ping: None,
         ends_with: &[],
         codes: &[],
         tcp_end: None,
@@ -79,6 +76,8 @@ pub enum Life {
     Pong,
     /// The pong to its ping, or a whole message.
     Message,
+    /// A ping or a pong of the client, whether it was asked for or not.
+    Control,
     /// Any byte that the client sends.
     Byte,
     /// Any byte that either side sends.
@@ -93,6 +92,7 @@ impl Life {
         match self {
             Self::Pong => "pong",
             Self::Message => "pong or message",
+            Self::Control => "ping or pong",
             Self::Byte => "any byte of the client",
             Self::EitherSide => "any byte of either side",
             Self::Answer => "an answer in its protocol",
@@ -105,6 +105,7 @@ impl Life {
         match self {
             Self::Pong => Some(false),
             Self::Message => Some(frame == "text"),
+            Self::Control => Some(frame == "ping"),
             Self::Byte | Self::EitherSide => Some(true),
             Self::Answer => (frame == "ping").then_some(false),
         }
@@ -171,6 +172,11 @@ pub(super) const fn seconds(name: &'static str, seconds: u64) -> Known {
 pub(super) const fn needed(name: &'static str, example: &'static str) -> Known {
     let default = Default::None(example);
     Known { name, default }
+}
+
+/// The first ping of a server that sends one each `interval`.
+pub(super) fn interval(set: &Values) -> Duration {
+    set.time("interval")
 }
 
 /// The window of a server that decides at one moment.

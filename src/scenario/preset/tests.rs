@@ -62,6 +62,11 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
     ("gorilla", "", Origin::Ping, 6.0, 6.0),
     ("graphql-ws", "", Origin::Ping, 12.0, 12.0),
     ("uvicorn", "", Origin::Ping, 20.0, 20.0),
+    ("sanic", "", Origin::Ping, 20.0, 20.0),
+    // The ping is sent at 1.0 s, and the server decides at 2.0 s.
+    ("deno", "idle_timeout 2s", Origin::Ping, 1.0, 1.0),
+    ("beast", "", Origin::Ping, 150.0, 150.0),
+    ("libwebsockets", "", Origin::Ping, 10.0, 10.0),
     // Pinged at a whole second of its clock, and ended at one.
     (
         "autobahn",
@@ -106,7 +111,9 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
     ("envoy", "", Origin::LastByte, 301.0, 301.0),
     // Seen: 3.0 s.
     ("envoy", "idle_timeout 2s", Origin::LastByte, 3.0, 3.0),
+    ("trafficserver", "", Origin::LastByte, 600.0, 601.0),
     ("lighttpd", "", Origin::LastByte, 60.0, 62.0),
+    ("actix", "", Origin::LastByte, 10.0, 15.0),
     ("idle", "timeout 3s", Origin::LastByte, 3.0, 3.0),
     ("idle", "timeout 3s, tick 1s", Origin::LastByte, 3.0, 4.0),
     // The server sends an empty Close at 2.004 s.
@@ -119,6 +126,7 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
     ),
     ("engineio", "", Origin::Open, 45.0, 45.0),
     ("engineio", "server python", Origin::Open, 45.0, 45.0),
+    ("engineio", "server rust", Origin::Open, 20.0, 20.0),
     ("socketio", "", Origin::Open, 45.0, 45.0),
     ("socketio", "interval 50s", Origin::Open, 45.0, 70.0),
     (
@@ -251,7 +259,10 @@ fn a_run_is_long_enough_for_the_presets_own_window() {
             "ws" => 30,
             "websockets" => 20,
             "aiohttp" | "tornado" | "autobahn" | "pong_timeout" => 30,
-            "uvicorn" => 20,
+            "uvicorn" | "sanic" => 20,
+            "deno" => 15,
+            "beast" => 150,
+            "libwebsockets" => 300,
             // It looks every two seconds.
             "daphne" => 22,
             "gorilla" => 54,
@@ -317,7 +328,7 @@ fn mistakes_are_told_apart() {
         invalid("timeout", longer)
     );
     let no_server = PresetError::UnknownServer {
-        known: vec!["node", "python"],
+        known: vec!["node", "python", "rust"],
     };
     assert_eq!(refused("engineio", "server deno"), no_server);
     let unknown = PresetError::UnknownSetting {
@@ -369,7 +380,7 @@ fn the_longest_settings_do_not_overflow() {
             Err(error) => assert!(matches!(
                 error,
                 PresetError::Invalid {
-                    name: "timeout",
+                    name: "timeout" | "hangup",
                     ..
                 }
             )),
