@@ -58,7 +58,7 @@ fn started(address: &str, faults: &str) -> String {
         connections = 20
         ramp_up = "300ms"
         warm_up = "300ms"
-        duration = "4s"
+        duration = "8s"
         [heartbeat]
         interval = "100ms"
         timeout = "400ms"
@@ -80,6 +80,10 @@ fn the_coordinator_starts_the_target_and_does_to_it_what_is_planned() {
         kind = "sigstop"
         after = "1s"
         for = "1500ms"
+        [contract]
+        from = "fault"
+        detected_between = ["50ms", "4s"]
+        recovers_within = "4s"
         "#;
     let led = coordinator(&nats, &started(&address, freeze), 2, &[]).end();
     assert_code(&led, 0);
@@ -91,6 +95,11 @@ fn the_coordinator_starts_the_target_and_does_to_it_what_is_planned() {
     assert_eq!(incident["kind"], "sigstop");
     let times = ["began_s", "ended_s"].map(|key| incident[key].as_f64().unwrap());
     assert!(times[1] - times[0] > 1.0, "{incident}");
+    // What the coordinator did is where the times of the agents begin.
+    for promise in ["detected_between", "recovers_within"] {
+        let (is_kept, judged) = report.promise("main", promise);
+        assert!(is_kept && judged["judged"].as_u64() == Some(20), "{judged}");
+    }
     // Both agents saw it: their pings were not answered meanwhile.
     let parts = report.json["parts"].as_array().unwrap();
     let opened: Vec<&Value> = parts.iter().map(|part| &part["opened"]).collect();
