@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::{Encoded, Histogram, HistogramError};
 use super::layout::Layout;
 use super::shard::{CohortShard, Open, Shard};
@@ -32,7 +34,7 @@ pub struct Sample {
 ///
 /// Merging is exact, in any order: merging the seconds of a minute gives the minute. One that is kept holds its times
 /// [`Encoded`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Interval<H = Histogram> {
     /// The number of its first second, from 0.
     pub index: u64,
@@ -52,7 +54,7 @@ pub struct Interval<H = Histogram> {
 }
 
 /// One cohort's part of an interval: all windows together, without zeros and empty histograms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part<H = Histogram> {
     /// The states of connections at its end.
     pub gauges: Open,
@@ -63,7 +65,7 @@ pub struct Part<H = Histogram> {
 }
 
 /// The resources of one load generator.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Own<H = Histogram> {
     /// Processor time that was used; `None` if the system does not say.
     pub cpu: Option<Nanos>,
@@ -168,20 +170,6 @@ impl Interval<Encoded> {
     /// If one of its times cannot be decoded. What [`Interval::encode`] made can.
     pub fn decode(&self) -> Result<Interval, HistogramError> {
         self.try_map(Encoded::decode)
-    }
-
-    /// About how much memory it takes, in bytes.
-    pub fn bytes(&self) -> usize {
-        let times =
-            |times: &BTreeMap<Name, Encoded>| -> usize { times.values().map(Encoded::bytes).sum() };
-        let parts = self.cohorts.iter();
-        let parts =
-            parts.map(|part| size_of::<Part>() + 48 * part.counts.len() + times(&part.times));
-        let own = self
-            .sources
-            .values()
-            .flat_map(|own| [&own.loop_lag, &own.look_ups]);
-        parts.sum::<usize>() + own.flatten().map(Encoded::bytes).sum::<usize>()
     }
 }
 

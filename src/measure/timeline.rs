@@ -169,11 +169,30 @@ impl Row {
 /// width doubles, as often as necessary.
 ///
 /// Wider steps are built from the same intervals in parallel to the narrow ones, before they are needed: a full step is
-/// kept encoded, and would have to be decoded to be merged.
+/// kept packed, and would have to be unpacked to be merged.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     /// The narrowest first; each is twice as wide as the one before it, and covers the run from its start.
     steps: Vec<Steps>,
+}
+
+/// A full step as MessagePack, which takes less memory than maps do: a run of ten minutes keeps six hundred.
+#[derive(Debug, Clone)]
+struct Packed(Box<[u8]>);
+
+impl Packed {
+    fn of(step: &Interval) -> Self {
+        let bytes = rmp_serde::to_vec_named(&step.encode());
+        Self(
+            bytes
+                .expect("writing to a vector does not fail")
+                .into_boxed_slice(),
+        )
+    }
+
+    fn unpacked(&self) -> Interval<Encoded> {
+        rmp_serde::from_slice(&self.0).expect("what was written can be read")
+    }
 }
 
 /// The run in steps of one width.
@@ -181,7 +200,7 @@ pub struct Timeline {
 struct Steps {
     width: Nanos,
     rows: Vec<Row>,
-    full: Vec<Interval<Encoded>>,
+    full: Vec<Packed>,
     /// The memory of `full`.
     bytes: usize,
     /// The step that is not full yet.
@@ -251,7 +270,7 @@ impl Timeline {
     /// All steps, oldest first; the last may not be full.
     pub fn intervals(&self) -> Vec<Interval<Encoded>> {
         let narrow = &self.steps[0];
-        let mut all = narrow.full.clone();
+        let mut all: Vec<_> = narrow.full.iter().map(Packed::unpacked).collect();
         all.extend(narrow.running.iter().map(Interval::encode));
         all
     }
@@ -283,10 +302,10 @@ impl Steps {
         }
         let full = self.running.take()?;
         self.rows.extend(rows_of(&full));
-        let encoded = full.encode();
-        self.bytes += encoded.bytes();
-        self.full.push(encoded);
-        Some(packed(full))
+        let step = Packed::of(&full);
+        self.bytes += step.0.len();
+        self.full.push(step);
+        Some(trimmed(full))
     }
 }
 
@@ -296,7 +315,7 @@ fn rows_of(interval: &Interval) -> impl Iterator<Item = Row> {
 }
 
 /// Reduces the memory of an interval that may wait long for the next one.
-fn packed(mut interval: Interval) -> Interval {
+fn trimmed(mut interval: Interval) -> Interval {
     for part in &mut interval.cohorts {
         for times in part.times.values_mut() {
             *times = std::mem::take(times).packed();
