@@ -7,6 +7,16 @@ use std::time::Duration;
 
 mod nanos;
 
+/// A length of time in its two largest units, such as `2days 3h`; in seconds where it is shorter than a minute.
+pub fn roughly(length: Duration) -> String {
+    if length < Duration::from_secs(60) {
+        return human_ns(Nanos::from(length).0);
+    }
+    let whole = humantime::format_duration(Duration::from_secs(length.as_secs())).to_string();
+    let largest: Vec<&str> = whole.split(' ').take(2).collect();
+    largest.join(" ")
+}
+
 #[cfg(test)]
 pub(crate) use nanos::after;
 pub use nanos::{Nanos, Timestamp};

@@ -68,6 +68,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 fn run_loaded(args: &Args, sides: &[Loaded; 2]) -> Result<Exit, CliError> {
+    for side in sides {
+        side.has_an_end("compare runs")?;
+    }
     let started_at = SystemTime::now();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
     let gates = &sides[1].scenario.gates.baseline;
@@ -157,6 +160,7 @@ impl Turns<'_> {
             messages: None,
             quiet: self.args.quiet,
             started_at,
+            closing: None,
         };
         let Played {
             mut run, failure, ..

@@ -1,7 +1,8 @@
 //! One run of a scenario, from its target to its record: what `run`, `run --repeat` and `ab` do once or again.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use super::closing;
 use super::error::CliError;
 use super::input::Loaded;
 use super::messages::Messages;
@@ -9,11 +10,14 @@ use super::observer::RunObserver;
 use super::signals::Signals;
 use super::start::{self, Started};
 use crate::host::{self, Throttled};
+use crate::measure::{Summary, Surroundings};
 use crate::net;
 use crate::plan::{Plan, Share};
 use crate::report::{Host, Labels, Options, Parts, Run};
+use crate::scenario::Scenario;
 use crate::time;
-use crate::verdict::{Facts, Outcome, Throttling, judge};
+use crate::units::Timestamp;
+use crate::verdict::{Facts, Outcome, Throttling, Verdict, judge};
 
 /// What a run needs besides its scenario.
 pub(super) struct Attempt<'a> {
@@ -26,6 +30,8 @@ pub(super) struct Attempt<'a> {
     pub(super) messages: Option<Messages>,
     pub(super) quiet: bool,
     pub(super) started_at: SystemTime,
+    /// How its reports are closed while it goes on, if they are.
+    pub(super) closing: Option<closing::Plan<'a>>,
 }
 
 /// A run that was played, and not written yet.
@@ -37,6 +43,72 @@ pub(super) struct Played {
     pub(super) messages: Result<(), CliError>,
     /// How many signals had come when it was over.
     pub(super) heard: u8,
+    /// What became of the reports that were closed before this one, if they could be.
+    pub(super) closed: Option<closing::Ended>,
+    /// All reports together; `None` if there is only one.
+    pub(super) whole: Option<Summary>,
+}
+
+/// Makes the record of a run, or of one of its reports. Owns all that this needs.
+#[derive(Clone)]
+pub(super) struct Records {
+    pub(super) scenario: Scenario,
+    text: String,
+    file: Option<String>,
+    options: Options,
+    host: Host,
+}
+
+impl Records {
+    pub(super) fn new(loaded: &Loaded, seed: u64, labels: Labels) -> Self {
+        Self {
+            scenario: loaded.scenario.clone(),
+            text: loaded.text.clone(),
+            file: loaded.file.clone(),
+            options: Options {
+                seed,
+                overrides: loaded.overrides.clone(),
+                labels,
+            },
+            host: Host::detect(),
+        }
+    }
+
+    /// The record of what began at this time.
+    pub(super) fn run(
+        &self,
+        started_at: SystemTime,
+        facts: Facts,
+        summary: Summary,
+        verdict: Verdict,
+    ) -> Run {
+        Run::of(Parts {
+            scenario: &self.scenario,
+            scenario_text: &self.text,
+            scenario_file: self.file.clone(),
+            options: self.options.clone(),
+            host: self.host.clone(),
+            started_at,
+            facts,
+            summary,
+            verdict,
+        })
+    }
+}
+
+/// What must be known of a run in this process besides its numbers, with nothing around it. `before`: how the kernel had
+/// throttled it when it began.
+pub(super) fn facts(outcome: Outcome, workers: usize, before: Option<Throttled>) -> Facts {
+    Facts {
+        outcome,
+        workers,
+        precise_timer: time::PRECISE,
+        kernel_view: net::TCP_VIEW,
+        cores: host::allowed_cores(),
+        throttling: throttling(before),
+        surroundings: Surroundings::default(),
+        parts: Vec::new(),
+    }
 }
 
 /// The plan of a run that starts at this time.
@@ -59,7 +131,9 @@ impl Attempt<'_> {
             messages,
             quiet,
             started_at,
+            closing,
         } = self;
+        let records = Records::new(loaded, seed, labels);
         let mut plan = plan(loaded, seed, started_at);
         plan.keeps_echoes = messages.is_some();
         let interrupt = signals.interrupts()?;
@@ -71,6 +145,9 @@ impl Attempt<'_> {
 
         let before = host::throttled();
         let mut observer = RunObserver::new(&loaded.scenario, &around, messages, quiet);
+        if let Some(plan) = closing {
+            observer.closes(plan, &records)?;
+        }
         let mut finished = prepared
             .run(interrupt, &mut observer)
             .map_err(CliError::Engine)?;
@@ -80,37 +157,20 @@ impl Attempt<'_> {
         let failure = finished.failure.map(CliError::Engine).or(failure);
         drop(target);
 
+        let outcome = outcome(failure.as_ref(), finished.interrupted, ended.held);
         let facts = Facts {
-            outcome: outcome(failure.as_ref(), finished.interrupted, ended.held),
-            workers: finished.workers,
-            precise_timer: time::PRECISE,
-            kernel_view: net::TCP_VIEW,
-            cores: host::allowed_cores(),
-            throttling: throttling(before),
             surroundings,
-            parts: Vec::new(),
+            ..facts(outcome, finished.workers, before)
         };
         let verdict = judge(&loaded.scenario, &finished.summary, &facts);
-        let run = Run::of(Parts {
-            scenario: &loaded.scenario,
-            scenario_text: &loaded.text,
-            scenario_file: loaded.file.clone(),
-            options: Options {
-                seed,
-                overrides: loaded.overrides.clone(),
-                labels,
-            },
-            host: Host::detect(),
-            started_at,
-            facts,
-            summary: finished.summary,
-            verdict,
-        });
+        let began = Duration::from(finished.began.saturating_since(Timestamp::ORIGIN));
         Ok(Played {
-            run,
+            run: records.run(started_at + began, facts, finished.summary, verdict),
             failure,
             messages: ended.messages,
             heard,
+            closed: ended.closed,
+            whole: finished.whole,
         })
     }
 }

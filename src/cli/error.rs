@@ -110,6 +110,15 @@ pub(super) enum CliError {
     /// A gate of `compare` is none on a baseline.
     #[error("judge `{gate}`: {what}")]
     Gate { gate: String, what: String },
+    /// Reports cannot be closed while this scenario runs.
+    #[error("close reports {what}\nhint: leave out {hint}")]
+    Closing {
+        what: &'static str,
+        hint: &'static str,
+    },
+    /// This has no end.
+    #[error("{doing}: `load.duration` is \"endless\"\nhint: give it a length: --duration 30s")]
+    Endless { doing: &'static str },
     /// Something cannot be played in parts.
     #[error("play in parts {what}\nhint: {hint}")]
     InParts { what: String, hint: &'static str },
@@ -301,6 +310,8 @@ impl CliError {
             | Self::NoKeys
             | Self::NothingToProbe
             | Self::Search(_)
+            | Self::Closing { .. }
+            | Self::Endless { .. }
             | Self::Range(_)
             | Self::NotEmpty(_)
             | Self::NoFolder(_)

@@ -80,6 +80,16 @@ pub(super) struct Loaded {
     pub(super) files: Vec<Needed>,
 }
 
+impl Loaded {
+    /// Refuses a scenario that only a signal ends. `doing` is what needs an end, as in "search".
+    pub(super) fn has_an_end(&self, doing: &'static str) -> Result<(), CliError> {
+        match self.scenario.is_endless() {
+            true => Err(CliError::Endless { doing }),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Input {
     /// Reads the scenario, and applies everything that the command line changes.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {

@@ -7,6 +7,7 @@ mod around;
 mod attempt;
 mod baseline;
 mod check;
+mod closing;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod compare;

@@ -6,6 +6,8 @@ use std::time::Instant;
 use tracing::info;
 
 use super::around::Around;
+use super::attempt::Records;
+use super::closing::{self, Closing};
 use super::error::CliError;
 use super::messages::Messages;
 use super::progress::Shown;
@@ -23,6 +25,7 @@ pub(super) struct RunObserver<'a> {
     around: &'a Around,
     messages: Option<Messages>,
     held: Option<String>,
+    closing: Option<Closing>,
 }
 
 /// What was seen until the end.
@@ -31,6 +34,8 @@ pub(super) struct Watched {
     pub(super) held: Option<String>,
     /// Whether the file of single messages was written without an error.
     pub(super) messages: Result<(), CliError>,
+    /// What became of the reports that were closed, if they could be.
+    pub(super) closed: Option<closing::Ended>,
 }
 
 impl<'a> RunObserver<'a> {
@@ -46,11 +51,27 @@ impl<'a> RunObserver<'a> {
             around,
             messages,
             held: None,
+            closing: None,
         }
+    }
+
+    /// Closes reports while the run goes on.
+    ///
+    /// # Errors
+    /// When the system cannot listen for the signal, or start a thread.
+    pub(super) fn closes(
+        &mut self,
+        plan: closing::Plan<'_>,
+        records: &Records,
+    ) -> Result<(), CliError> {
+        let lines = self.progress.lines();
+        self.closing = Some(Closing::start(plan, records.clone(), lines)?);
+        Ok(())
     }
 
     /// Ends the progress view and the file of single messages, and reports how many messages are missing from it.
     pub(super) fn end(self) -> Watched {
+        let closed = self.closing.map(Closing::end);
         self.progress.finish();
         let left_out = self.messages.map_or(Ok(0), Messages::finish);
         if let Ok(more @ 1..) = left_out {
@@ -62,6 +83,7 @@ impl<'a> RunObserver<'a> {
         Watched {
             held: self.held,
             messages: left_out.map(|_| ()),
+            closed,
         }
     }
 }
@@ -100,6 +122,16 @@ impl engine::Observer for RunObserver<'_> {
                 ControlFlow::Break(())
             }
             None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn closes_report(&mut self, second: &engine::Second<'_>) -> bool {
+        (self.closing.as_mut()).is_some_and(|closing| closing.is_due(second))
+    }
+
+    fn report(&mut self, closed: engine::Closed) {
+        if let Some(closing) = &mut self.closing {
+            closing.take(closed);
         }
     }
 }

@@ -110,6 +110,7 @@ impl Repeat<'_> {
             messages: None,
             quiet: self.quiet,
             started_at,
+            closing: None,
         };
         let Played {
             mut run, failure, ..

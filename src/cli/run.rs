@@ -7,6 +7,7 @@ use clap::builder::RangedI64ValueParser;
 use tracing::info;
 
 use super::attempt::{self, Attempt, Played};
+use super::closing::{self, ClosingArgs};
 use super::conclude::Reporting;
 use super::error::CliError;
 #[cfg(feature = "cluster")]
@@ -18,12 +19,13 @@ use super::messages::Messages;
 use super::part::or_its_name;
 use super::part::{Asked, Part, PartArgs};
 use super::past::{Against, Generator, Past};
-use super::repeat::Repeat;
+use super::repeat::{self, Repeat};
 use super::signals::Signals;
 use super::start;
+use super::term;
 use crate::engine::{self, cores};
 use crate::plan::Share;
-use crate::report::OutputSet;
+use crate::report::{self, OutputSet};
 use crate::verdict::Exit;
 
 /// Run a scenario, and judge it by its gates.
@@ -52,6 +54,8 @@ pub(super) struct Args {
     /// Run so often: a session, which counts as one value where versions are compared
     #[arg(long, value_name = "NUMBER", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=100))]
     repeat: u16,
+    #[command(flatten)]
+    closing: ClosingArgs,
     #[command(flatten)]
     against: Against,
     #[command(flatten)]
@@ -92,6 +96,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 /// Plays one part of the plan, and writes what it saw instead of judging it.
 fn run_part(args: &Args, loaded: &Loaded, asked: &Asked<'_>) -> Result<Exit, CliError> {
+    loaded.has_an_end("play in parts")?;
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
     let _log = log(args, loaded, None)?;
     let part = Part {
@@ -109,6 +114,7 @@ fn run_part(args: &Args, loaded: &Loaded, asked: &Asked<'_>) -> Result<Exit, Cli
 #[cfg(feature = "cluster")]
 fn lead_agents(args: &Args, agents: usize) -> Result<Exit, CliError> {
     let mut loaded = args.input.load_with_env(&or_its_name)?;
+    loaded.has_an_end("play by agents")?;
     let _log = log(args, &loaded, None)?;
     let secrets = loaded.scenario.secrets.clone();
     let lead = Lead {
@@ -125,6 +131,7 @@ fn lead_agents(args: &Args, agents: usize) -> Result<Exit, CliError> {
 
 fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
     let labels = args.reporting.labels(loaded)?;
+    let closes = closes(args, loaded)?;
     let started_at = SystemTime::now();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
     let past = Past::open(&args.against, loaded, &Generator::here(workers))?;
@@ -148,11 +155,30 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
         };
         return repeat.run(started_at);
     }
-    let output = (args.reporting).open_output(&loaded.scenario, started_at)?;
+    let base = match closes {
+        true => Some(repeat::folder(
+            args.reporting.out.as_deref(),
+            &loaded.scenario.name,
+            started_at,
+        )?),
+        false => None,
+    };
+    let output = match &base {
+        Some(base) => OutputSet::create(&closing::folder(base, 1), &loaded.scenario)?,
+        None => (args.reporting).open_output(&loaded.scenario, started_at)?,
+    };
     let messages = messages_file(args, loaded, &output)?;
     let _log = log(args, loaded, Some(&output))?;
     let formats = args.reporting.formats.open(&loaded.files, None)?;
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
+    let (output, closing) = match base {
+        Some(base) => {
+            let args = &args.closing;
+            let first = output;
+            (None, Some(closing::Plan { args, base, first }))
+        }
+        None => (Some(output), None),
+    };
     let attempt = Attempt {
         loaded,
         labels,
@@ -162,19 +188,45 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
         messages,
         quiet: args.reporting.quiet,
         started_at,
+        closing,
     };
     let Played {
         mut run,
         failure,
         messages,
         heard,
+        closed,
+        whole,
     } = attempt.play()?;
     if let Some(past) = &past {
         past.settle(&mut run);
     }
     let failures = [failure, messages.err()];
-    let concluded = (args.reporting).conclude(&run, output, formats, &signals, heard, failures);
-    Ok(concluded)
+    let Some(closing::Ended { all, output }) = closed else {
+        let output = output.unwrap_or_else(|| unreachable!("no report was closed into it"));
+        let concluded = (args.reporting).conclude(&run, output, formats, &signals, heard, failures);
+        return Ok(concluded);
+    };
+    let last = (args.reporting).conclude(&run, output?, formats, &signals, heard, failures);
+    if !args.reporting.quiet {
+        let reports = all.sentence(last);
+        let whole = whole.as_ref().map(report::in_all);
+        reports.into_iter().chain(whole).for_each(term::note);
+    }
+    Ok(last.max(all.exit))
+}
+
+/// Whether reports are closed while it runs.
+fn closes(args: &Args, loaded: &Loaded) -> Result<bool, CliError> {
+    let closes = args.closing.applies_to(&loaded.scenario)?;
+    let refused = |what, hint| Err(CliError::Closing { what, hint });
+    if closes && args.repeat > 1 {
+        return refused("of a run that is repeated", "`--repeat`");
+    }
+    if closes && args.against.baseline.is_some() {
+        return refused("that are held against a baseline", "`--baseline`");
+    }
+    Ok(closes)
 }
 
 /// Opens the file of `--messages`.

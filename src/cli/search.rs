@@ -77,6 +77,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 }
 
 fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
+    loaded.has_an_end("search")?;
     let scenario = &loaded.scenario;
     let judged = scenario
         .cohorts

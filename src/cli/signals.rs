@@ -1,7 +1,7 @@
 //! Handles Ctrl-C, SIGTERM and SIGHUP, and the end of the process that this one is tied to. The first signal ends the
 //! load, or the program if there is no load yet; the second ends the program in any state.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -126,6 +126,52 @@ impl Signals {
                 },
             }
         }
+    }
+}
+
+/// The requests by SIGUSR1 to close a report.
+pub(super) struct Asked(Arc<AtomicU64>);
+
+impl Asked {
+    /// Starts to count them. Elsewhere than on Unix there are none.
+    ///
+    /// # Errors
+    /// When the system cannot listen for the signal.
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let asked = Arc::new(AtomicU64::new(0));
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+
+            let failed = |source| CliError::System {
+                doing: "listen for SIGUSR1",
+                source,
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build()
+                .map_err(failed)?;
+            let mut requests = {
+                let _inside = runtime.enter();
+                signal(SignalKind::user_defined1()).map_err(failed)?
+            };
+            let counted = asked.clone();
+            let count = async move {
+                while requests.recv().await.is_some() {
+                    counted.fetch_add(1, Ordering::Release);
+                }
+            };
+            thread::Builder::new()
+                .name("requests".to_owned())
+                .spawn(move || runtime.block_on(count))
+                .map_err(failed)?;
+        }
+        Ok(Self(asked))
+    }
+
+    /// How many have come.
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Takes in the shards of a run, from threads or from elsewhere: merges them, adds them up, and reports each second.
 
+use std::time::Duration;
+
 use tracing::info;
 
 use super::merging::Merging;
-use super::observer::{Observer, Second};
+use super::observer::{Closed, Observer, Second};
 use super::phases::Phases;
 use super::worker::INTERVAL;
 use crate::measure::{Collector, Phase, Progress, Sample, Shard, Summary, Troubles};
@@ -20,8 +22,16 @@ pub(super) struct Intake {
     phase: Option<Phase>,
     /// What went wrong so far.
     troubles: Troubles,
-    /// What is masked in texts of servers before the observer is shown shards; `None`: it is shown none.
-    hidden: Option<Secrets>,
+    /// What is masked in texts of servers before the observer is shown any.
+    secrets: Secrets,
+    /// Whether the observer is shown shards.
+    shows_shards: bool,
+    /// All closed reports together; `None` before the first.
+    whole: Option<Collector>,
+    /// How many reports are closed.
+    closed: u64,
+    /// How many tell.
+    sources: usize,
     /// How many connections are planned to be open at once, if that is known.
     together: Option<u64>,
 }
@@ -33,15 +43,27 @@ impl Intake {
         let cohorts = plan.scenario.cohorts.iter();
         let states = Gauge::Open.name();
         let looked_at = cohorts.map(|cohort| cohort.is_looked_at(states)).collect();
-        let length = plan.length().into();
+        // Without end the steps over time begin narrow, and grow.
+        let (is_endless, length) = match plan.windows().are_endless() {
+            true => (true, Duration::ZERO),
+            false => (false, plan.length().into()),
+        };
+        let collector = Collector::new(layout.clone())
+            .planned(length, looked_at)
+            .of_workers(sources);
         Self {
             merging: Merging::new(&layout, sources),
-            collector: Collector::new(layout)
-                .planned(length, looked_at)
-                .of_workers(sources),
+            collector: match is_endless {
+                true => collector.endless(),
+                false => collector,
+            },
             phase: None,
             troubles: Troubles::default(),
-            hidden: None,
+            secrets: plan.scenario.secrets.clone(),
+            shows_shards: false,
+            whole: None,
+            closed: 0,
+            sources,
             together: match plan.scenario.load.shape {
                 Shape::Arrivals { .. } => None,
                 Shape::Steady { .. } | Shape::Stages(_) => Some(share.count(plan.connections())),
@@ -49,10 +71,10 @@ impl Intake {
         }
     }
 
-    /// Shows shards to the observer, without these secrets.
-    pub(super) fn showing_shards(self, secrets: &Secrets) -> Self {
+    /// Shows shards to the observer, without secrets.
+    pub(super) fn showing_shards(self) -> Self {
         Self {
-            hidden: Some(secrets.clone()),
+            shows_shards: true,
             ..self
         }
     }
@@ -85,8 +107,8 @@ impl Intake {
         if self.phase.replace(phase) != Some(phase) {
             info!(%phase, at_s = time.min(now).as_secs_f64());
         }
-        if let Some(secrets) = &self.hidden {
-            shard.each_text(|text| secrets.mask_in(text));
+        if self.shows_shards {
+            shard.each_text(|text| self.secrets.mask_in(text));
             observer.shard(&shard, &sample, phases.measure_from());
         }
         self.collector.count_deliveries(&mut shard);
@@ -97,23 +119,76 @@ impl Intake {
         observer.echoes(std::mem::take(&mut shard.echoes));
         observer.traces(std::mem::take(&mut shard.traces));
         self.merging.give_back(shard);
+        let began = self.collector.began();
         let second = Second {
             interval,
             progress,
             is_over: phases.is_over(time),
-            seconds: time.as_secs_f64(),
-            windows: phases.measured(time),
+            is_measured: phases.measure_from().is_some_and(|from| from < time),
+            seconds: time.saturating_since(began).as_secs_f64(),
+            windows: phases.measured_since(began, time),
             collector: &self.collector,
         };
-        observer.second(&second).is_break()
+        let ends_it = observer.second(&second).is_break();
+        if !ends_it && second.may_close() && observer.closes_report(&second) {
+            let closed = self.close(time, phases);
+            observer.report(closed);
+        }
+        ends_it
     }
 
-    /// The numbers of a run that ended at this time.
-    pub(super) fn summary(&self, phases: &Phases, ended: Timestamp) -> Summary {
-        let windows = phases.measured_in_all(ended);
-        Summary {
-            measured_from: phases.measure_from(),
-            ..self.collector.summary(ended.as_secs_f64(), &windows)
+    /// Closes the report at this time, which is the end of a second, and begins the next.
+    fn close(&mut self, time: Timestamp, phases: &Phases) -> Closed {
+        let windows = phases.measured_since(self.collector.began(), time);
+        let report = self.collector.close();
+        let closed = self.closed(&report, time, &windows, phases);
+        match &mut self.whole {
+            Some(whole) => whole.absorb(&report),
+            None => self.whole = Some(report),
+        }
+        self.closed += 1;
+        closed
+    }
+
+    /// The report that is not closed yet, of a run that ended at this time.
+    pub(super) fn last(&self, phases: &Phases, ended: Timestamp) -> Closed {
+        let began = self.collector.began();
+        let windows = phases.measured_since(began, phases.end().min(ended));
+        self.closed(&self.collector, ended, &windows, phases)
+    }
+
+    /// All reports together; `None` if there is only one.
+    pub(super) fn whole(&self, phases: &Phases, ended: Timestamp) -> Option<Summary> {
+        let mut whole = self.whole.clone()?;
+        whole.absorb(&self.collector);
+        let mut summary = whole.summary(ended.as_secs_f64(), &phases.measured_in_all(ended));
+        summary.each_text(|text| self.secrets.mask_in(text));
+        Some(summary)
+    }
+
+    fn closed(
+        &self,
+        report: &Collector,
+        ended: Timestamp,
+        windows: &[f64],
+        phases: &Phases,
+    ) -> Closed {
+        let began = report.began();
+        let seconds = ended.saturating_since(began).as_secs_f64();
+        let measured_from = phases
+            .measure_from()
+            .map(|from| Timestamp::ORIGIN + from.saturating_since(began));
+        let mut summary = Summary {
+            measured_from,
+            ..report.summary(seconds, windows)
+        };
+        summary.each_text(|text| self.secrets.mask_in(text));
+        Closed {
+            number: self.closed + 1,
+            began,
+            ended,
+            summary,
+            workers: self.sources,
         }
     }
 }

@@ -36,7 +36,7 @@ mod worker;
 
 pub use crew::{Command, Led, News, Orders};
 pub use error::EngineError;
-pub use observer::{Finished, Observer, Second};
+pub use observer::{Closed, Finished, Observer, Second};
 pub use play::Rehearsal;
 pub use preflight::{LimitError, Limits, check_devices, check_sources, cores, workers};
 pub use prepare::Prepared;

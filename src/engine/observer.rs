@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::EngineError;
 use crate::measure::{
@@ -38,6 +38,30 @@ pub trait Observer {
 
     /// A second is over. `Break` ends the run.
     fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;
+
+    /// Whether the report ends with this second and the next begins. Asked after [`Self::second`], while something is
+    /// measured.
+    fn closes_report(&mut self, _second: &Second<'_>) -> bool {
+        false
+    }
+
+    /// A report is closed, and the run goes on.
+    fn report(&mut self, _closed: Closed) {}
+}
+
+/// A closed report of a run that goes on.
+#[derive(Debug)]
+pub struct Closed {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Its numbers. Their times count from its begin; what was before is at its begin.
+    pub summary: Summary,
+    /// Number of threads that sent and received.
+    pub workers: usize,
 }
 
 /// One second of a run.
@@ -48,12 +72,24 @@ pub struct Second<'a> {
     pub progress: Progress,
     /// Whether the load had ended by then.
     pub is_over: bool,
+    pub(super) is_measured: bool,
     pub(super) collector: &'a Collector,
+    /// Since its report began.
     pub(super) seconds: f64,
     pub(super) windows: Vec<f64>,
 }
 
 impl Second<'_> {
+    /// How long its report has lasted.
+    pub fn report_lasted(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    /// Whether its report may be closed: something is measured, and will be.
+    pub(super) fn may_close(&self) -> bool {
+        self.is_measured && !self.is_over
+    }
+
     /// Returns the values so far of the metrics that are `wanted`, as [`Collector::snapshot`] computes them.
     pub fn snapshot(&self, wanted: &dyn Fn(&str) -> bool) -> Summary {
         self.collector.snapshot(self.seconds, &self.windows, wanted)
@@ -63,8 +99,14 @@ impl Second<'_> {
 /// The result of a run.
 #[derive(Debug)]
 pub struct Finished {
-    /// The metrics.
+    /// The metrics: of the last report, if others were closed before.
     pub summary: Summary,
+    /// The number of that report, from 1.
+    pub number: u64,
+    /// When that report began.
+    pub began: Timestamp,
+    /// The metrics of all reports together, without their course over time; `None` if there is only one.
+    pub whole: Option<Summary>,
     /// The origin of all its times: the first dial.
     pub origin: Instant,
     /// Whether a signal ended its load.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | ramp-up | each planned connection is open or has failed (steady load); at once (stages and arrivals) |
 //! | warm-up | `warm_up` is over |
-//! | measure, or the stages | their time is over, a gate aborts, or a signal comes |
+//! | measure, or the stages | their time is over, a gate aborts, or a signal comes; without end only the latter two |
 //! | drain | the last connection has ended; two seconds after a signal at the latest |
 
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(super) struct Phases {
     end: Timestamp,
     /// When all connections are to be gone, because a signal came at any time; [`Timestamp::NEVER`] without one.
     drained_by: Timestamp,
-    /// A signal came before the load had ended.
+    /// A signal came before the load had ended, or, if it has no end of its own, before anything was measured.
     interrupted: bool,
 }
 
@@ -111,7 +111,7 @@ impl Phases {
             }
             Command::CutShort { at } => self.ending(at),
             Command::Interrupt { at, drained_by } => {
-                self.interrupted = at < self.end;
+                self.interrupted = self.is_cut_by_signal(at);
                 self.drained_by = drained_by;
                 self.ending(at);
             }
@@ -154,8 +154,7 @@ impl Phases {
             Event::Signal if self.drained_by != Timestamp::NEVER => Err(EngineError::Killed),
             Event::Signal => {
                 self.drained_by = now + DRAIN;
-                // After the end of the load a signal interrupts nothing: only the last answers are waited for.
-                self.interrupted = now < self.end;
+                self.interrupted = self.is_cut_by_signal(now);
                 Ok(Some(Command::Interrupt {
                     at: self.cut_short(now),
                     drained_by: self.drained_by,
@@ -164,9 +163,18 @@ impl Phases {
         }
     }
 
+    /// Whether a signal now keeps the run from what was planned. After the end of the load it does not, for only the
+    /// last answers are waited for; nor where the load ends by a signal in any case.
+    fn is_cut_by_signal(&self, now: Timestamp) -> bool {
+        match self.windows.are_endless() {
+            true => self.measure_from.is_none_or(|from| now < from),
+            false => now < self.end,
+        }
+    }
+
     /// Measuring starts at this time.
     pub(super) fn schedule(&mut self, from: Timestamp) -> Command {
-        let to = from + self.windows.length();
+        let to = from.saturating_add(self.windows.length());
         self.measure_from = Some(from);
         self.end = self.end.min(to);
         Command::Schedule { from, to }
@@ -214,6 +222,13 @@ impl Phases {
         self.measured(self.end.min(ended))
     }
 
+    /// Returns what of that was after `since`.
+    pub(super) fn measured_since(&self, since: Timestamp, time: Timestamp) -> Vec<f64> {
+        let before = self.measured(since);
+        let all = self.measured(time).into_iter().zip(before);
+        all.map(|(all, before)| (all - before).max(0.0)).collect()
+    }
+
     /// Returns the phase at this time.
     pub(super) fn at(&self, time: Timestamp) -> Phase {
         if time > self.end {
@@ -246,6 +261,7 @@ impl Phases {
                 (Timestamp::ORIGIN, Timestamp::ORIGIN + (*ramp_up).into())
             }
             (Phase::WarmUp, _) => (from.saturating_sub(warm_up(&self.shape)), from),
+            (Phase::Measure, _) if self.end == Timestamp::NEVER => return None,
             (Phase::Measure, _) => (from, self.end),
             (Phase::Stage(stage), _) => {
                 let ends = self.windows.ends();

@@ -135,3 +135,29 @@ fn a_signal_in_the_drain_interrupts_nothing() {
         assert!(matches!(second, Err(EngineError::Killed)));
     }
 }
+
+/// Only a signal ends it, and that is no interruption once something is measured.
+#[test]
+fn an_endless_load_ends_by_a_signal() {
+    const ENDLESS: &str = r#"load = { connections = 5, warm_up = "2s", duration = "endless" }"#;
+    for (at, interrupted) in [(2 * S, true), (30 * 24 * 3600 * S, false)] {
+        let mut endless = phases(ENDLESS);
+        let command = told(&mut endless, Event::Settled, after(S));
+        let (from, to) = (after(3 * S), Timestamp::NEVER);
+        assert_eq!(command, Some(Command::Schedule { from, to }));
+        assert_eq!(
+            labels(&endless),
+            ["ramp_up", "warm_up", "warm_up", "measure"]
+        );
+        let later = after(400 * 24 * 3600 * S);
+        assert_eq!(endless.at(later), crate::measure::Phase::Measure);
+        assert_eq!(endless.span(later), None);
+        assert!(!endless.is_over(later));
+        assert_eq!(endless.measured_since(after(10 * S), after(70 * S)), [60.0]);
+        assert_eq!(endless.measured_since(after(S), after(4 * S)), [1.0]);
+        told(&mut endless, Event::Signal, after(at));
+        assert_eq!(endless.is_interrupted(), interrupted);
+        assert!(endless.is_over(after(at + NOTICE)));
+        assert!(endless.on(Event::Signal, after(at + S)).is_err());
+    }
+}

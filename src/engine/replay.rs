@@ -94,7 +94,9 @@ pub fn replay<R: Recorded>(
         )
     };
     Ok(Replayed {
-        summary: intake.summary(&of_all, ended.unwrap_or(Timestamp::ORIGIN)),
+        summary: intake
+            .last(&of_all, ended.unwrap_or(Timestamp::ORIGIN))
+            .summary,
         health: health.iter().zip(&ends).map(of_part).collect(),
     })
 }

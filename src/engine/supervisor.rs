@@ -59,13 +59,13 @@ pub(super) fn run(
     let crew = Threads::start(&launch, phases.known())?;
     let mut intake = Intake::new(&launch.plan, crew.workers(), launch.share);
     if launch.begin.origin().is_some() {
-        intake = intake.showing_shards(&launch.plan.scenario.secrets);
+        intake = intake.showing_shards();
     }
     let supervisor = Supervisor {
         leader,
         ..Supervisor::new(phases, intake, crew)
     };
-    supervised(supervisor, &launch.plan, interrupt, observer)
+    supervised(supervisor, interrupt, observer)
 }
 
 /// What is known of the course of a plan before its first dial.
@@ -97,12 +97,11 @@ pub fn lead(
         obeyed,
         ..Supervisor::new(phases, intake, crew)
     };
-    supervised(supervisor, plan, interrupt, observer)
+    supervised(supervisor, interrupt, observer)
 }
 
 fn supervised<C: Crew>(
     mut supervisor: Supervisor<C>,
-    plan: &Plan,
     mut interrupt: mpsc::Receiver<()>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, EngineError> {
@@ -114,10 +113,7 @@ fn supervised<C: Crew>(
             source,
         })?;
     runtime.block_on(supervisor.supervise(&mut interrupt, observer))?;
-    let mut finished = supervisor.finish();
-    let secrets = &plan.scenario.secrets;
-    (finished.summary).each_text(|text| secrets.mask_in(text));
-    Ok(finished)
+    Ok(supervisor.finish())
 }
 
 struct Supervisor<C> {
@@ -265,9 +261,13 @@ impl<C: Crew> Supervisor<C> {
             let windows = self.phases.measured_in_all(*load_ended.min(ended));
             (fared.health).summary(*ended, &windows, self.phases.measure_from())
         };
+        let last = self.intake.last(&self.phases, self.ended_at);
         Finished {
             health: fared.iter().zip(&ends).map(of_one).collect(),
-            summary: self.intake.summary(&self.phases, self.ended_at),
+            summary: last.summary,
+            number: last.number,
+            began: last.began,
+            whole: self.intake.whole(&self.phases, self.ended_at),
             origin,
             interrupted: self.phases.is_interrupted(),
             settled: self.phases.settled(),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::observer::Second;
+use crate::engine::observer::{Closed, Second};
 use crate::engine::phases::NOTICE;
 use crate::engine::session::tests::plan;
 use crate::engine::worker::Handover;
@@ -71,6 +71,8 @@ struct Looker {
     measuring: u32,
     seconds: u32,
     ends_in: Option<u32>,
+    closes_in: Option<u32>,
+    closed: Vec<Closed>,
 }
 
 impl Observer for Looker {
@@ -86,6 +88,14 @@ impl Observer for Looker {
             Some(second) if self.seconds >= second => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    fn closes_report(&mut self, _second: &Second<'_>) -> bool {
+        self.closes_in == Some(self.seconds)
+    }
+
+    fn report(&mut self, closed: Closed) {
+        self.closed.push(closed);
     }
 }
 
@@ -206,4 +216,30 @@ async fn what_is_heard_too_late_is_told() {
             .unwrap();
         assert_eq!(run.finish().told_late.is_some(), is_late);
     }
+}
+
+#[tokio::test]
+async fn a_closed_report_and_the_last_one_are_the_run() {
+    let seconds = (0..4).flat_map(|second| [0, 1].map(|worker| shard(worker, second, second == 3)));
+    let mut run = supervisor([Told::Settled].into_iter().chain(seconds));
+    let mut looker = Looker {
+        closes_in: Some(3),
+        ..Looker::default()
+    };
+    supervised(&mut run, &mut looker, 0).await.unwrap();
+    let [closed] = &looker.closed[..] else {
+        panic!("{:?}", looker.closed);
+    };
+    let after = |seconds| Timestamp::ORIGIN + Nanos::from_secs(seconds);
+    assert_eq!(
+        (closed.number, closed.began, closed.ended),
+        (1, after(0), after(3))
+    );
+    assert_eq!(closed.summary.count("connections.opened"), 6);
+    let finished = run.finish();
+    assert_eq!((finished.number, finished.began), (2, after(3)));
+    assert_eq!(finished.summary.count("connections.opened"), 2);
+    assert_eq!(finished.summary.carried("main"), 6);
+    let whole = finished.whole.unwrap();
+    assert_eq!(whole.count("connections.opened"), 8);
 }

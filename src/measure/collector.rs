@@ -1,11 +1,14 @@
 //! Merges the shards of all workers, interval by interval, into the numbers of the run.
 
+mod closing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::agreed::Agreed;
 use super::cohort_rows::CohortRows;
 use super::delivery::Reach;
+use super::ending::Ending;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::{Interval, Sample};
@@ -29,12 +32,18 @@ const OWN: [Gauge; 3] = [
 const TARGET: [Gauge; 3] = [Gauge::TargetCpu, Gauge::TargetRss, Gauge::TargetDescriptors];
 
 /// Everything that was recorded so far, in bounded memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Collector {
     layout: Layout,
     /// For each cohort, whether its states are added up.
     looked_at: Vec<bool>,
     all: Shard,
+    /// When this report began: its times count from here.
+    began: Timestamp,
+    /// For each cohort, the clients that had opened a connection before; empty in the first report.
+    carried: Vec<u64>,
+    /// Whether of more endings than have room the newest are kept.
+    keeps_newest: bool,
     /// The end of the newest interval.
     reached: Timestamp,
     timeline: Timeline,
@@ -52,6 +61,9 @@ impl Collector {
     pub fn new(layout: Layout) -> Self {
         Self {
             all: Shard::new(&layout),
+            began: Timestamp::ORIGIN,
+            carried: Vec::new(),
+            keeps_newest: false,
             reached: Timestamp::ORIGIN,
             timeline: Timeline::new(Duration::ZERO),
             looked_at: vec![true; layout.cohorts.len()],
@@ -109,7 +121,8 @@ impl Collector {
         // If a worker fell behind and its shard covers two intervals, so does this one.
         interval.from = self.reached.min(interval.from);
         self.reached = interval.to;
-        self.timeline.push(&interval);
+        let in_report = self.in_report(&interval);
+        self.timeline.push(&in_report);
         self.keep_states(&interval);
         let now = [sample.cpu, sample.rss, sample.bytes_per_connection];
         push(&mut self.generator, now);
@@ -182,21 +195,32 @@ impl Collector {
         self.records.more += interval.more_records + (interval.records.len() - kept) as u64;
     }
 
+    /// Keeps an ending if there is room, or counts one that has none.
+    fn keep_ending(&mut self, ending: &Ending) {
+        let Endings { rows, more, .. } = &mut self.endings;
+        if self.keeps_newest && rows.len() >= Endings::MAX_NEWEST {
+            let oldest = Endings::MAX_NEWEST / 10;
+            rows.drain(..oldest);
+            *more += oldest as u64;
+        }
+        if rows.len() < Endings::MAX_ROWS {
+            rows.push(ending.clone());
+        } else {
+            *more += 1;
+        }
+    }
+
     fn keep_endings(&mut self, interval: &Shard) {
-        let endings = &mut self.endings;
         for ending in &interval.endings {
             if !ending.detail.is_empty() {
-                let examples = endings.examples.entry(ending.cause).or_default();
+                let examples = self.endings.examples.entry(ending.cause).or_default();
                 if examples.len() < Endings::MAX_EXAMPLES && !examples.contains(&ending.detail) {
                     examples.push(ending.detail.clone());
                 }
             }
-            if endings.rows.len() < Endings::MAX_ROWS {
-                endings.rows.push(ending.clone());
-            } else {
-                endings.more += 1;
-            }
+            self.keep_ending(ending);
         }
+        let endings = &mut self.endings;
         endings.more += interval.more_endings;
         for words in &interval.unexpected {
             if endings.unexpected.len() < Endings::MAX_EXAMPLES
@@ -220,11 +244,11 @@ impl Collector {
             totals,
             timeline: self.timeline.rows(),
             intervals: self.timeline.intervals(),
-            endings: self.endings.clone(),
+            endings: self.endings_in_report(),
             records: self.records.clone(),
             fallbacks: self.all.fallbacks.clone(),
             agreed: self.all.agreed.clone(),
-            stops: self.all.stops.clone(),
+            stops: self.stops_in_report(),
             ..self.snapshot(seconds, windows, &|_| true)
         }
     }
@@ -276,6 +300,7 @@ impl Collector {
             agreed: Agreed::default(),
             stops: Stops::default(),
             measured_from: None,
+            carried: self.carried.clone(),
         }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::OfCohort;
 use crate::metric::{Cause, Side};
-use crate::units::Timestamp;
+use crate::units::{Nanos, Timestamp};
 
 /// The kernel's view of a connection (`TCP_INFO`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +101,20 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Has all of its times this much earlier; none before the origin.
+    pub(super) fn earlier(&mut self, by: Nanos) {
+        let times = [
+            &mut self.opened_ns,
+            &mut self.ended_ns,
+            &mut self.last_received_ns,
+            &mut self.last_ping_ns,
+            &mut self.last_pong_ns,
+        ];
+        for time in times.into_iter().flatten() {
+            *time = time.saturating_sub(by);
+        }
+    }
+
     /// Whether all of its times are before this one.
     pub(super) fn is_before(&self, latest: Timestamp) -> bool {
         let times = [

@@ -174,6 +174,8 @@ pub struct Endings {
 impl Endings {
     /// The most rows that are kept.
     pub const MAX_ROWS: usize = 100_000;
+    /// The most rows that are kept of a run without end, where newer ones take the place of older ones.
+    pub const MAX_NEWEST: usize = 10_000;
     /// The most details that are kept for each cause.
     pub const MAX_EXAMPLES: usize = 5;
 }
@@ -227,6 +229,9 @@ pub struct Summary {
     pub stops: Stops,
     /// When measuring began; `None` if that is not known.
     pub measured_from: Option<Timestamp>,
+    /// For each cohort, how many of its clients had opened a connection before this report began; empty for the first.
+    /// Not part of reports: only the verdict looks at it.
+    pub carried: Vec<u64>,
 }
 
 impl Summary {
@@ -272,6 +277,19 @@ impl Summary {
         for record in &mut self.records.rows {
             change(&mut record.close_reason);
         }
+    }
+
+    /// How many clients of a cohort had opened a connection before this report began.
+    pub fn carried(&self, cohort: &str) -> u64 {
+        let place = self.cohorts.iter().position(|name| name == cohort);
+        let carried = place.and_then(|place| self.carried.get(place));
+        carried.copied().unwrap_or(0)
+    }
+
+    /// Whether a connection has opened, in this report or before.
+    pub fn opened_any(&self) -> bool {
+        self.count(Counter::ConnectionsOpened.name()) > 0
+            || self.carried.iter().any(|some| *some > 0)
     }
 
     /// A counter, added up over all cohorts and stages.

@@ -339,7 +339,8 @@ impl Plan {
         Windows::new(&self.scenario.load.shape)
     }
 
-    /// Returns how long the load lasts without delays: ramp-up, warm-up and the measured time.
+    /// Returns how long the load lasts without delays: ramp-up, warm-up and the measured time; [`Nanos::MAX`] without
+    /// end.
     pub fn length(&self) -> Nanos {
         let before = match &self.scenario.load.shape {
             Shape::Steady {

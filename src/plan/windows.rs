@@ -14,9 +14,10 @@ pub struct Windows {
 impl Windows {
     pub(super) fn new(shape: &Shape) -> Self {
         let ends = match shape {
-            Shape::Steady { duration, .. } | Shape::Arrivals { duration, .. } => {
-                vec![Nanos::from(*duration)]
+            Shape::Steady { duration, .. } => {
+                vec![duration.limit().map_or(Nanos::MAX, Nanos::from)]
             }
+            Shape::Arrivals { duration, .. } => vec![Nanos::from(*duration)],
             Shape::Stages(stages) => stages
                 .iter()
                 .scan(Nanos::ZERO, |end, stage| {
@@ -41,7 +42,12 @@ impl Windows {
         }
     }
 
-    /// Returns the length of all windows together.
+    /// Returns whether they have no end.
+    pub fn are_endless(&self) -> bool {
+        self.length() == Nanos::MAX
+    }
+
+    /// Returns the length of all windows together; [`Nanos::MAX`] without end.
     pub fn length(&self) -> Nanos {
         self.ends.last().copied().unwrap_or(Nanos::ZERO)
     }

@@ -39,13 +39,14 @@ pub(crate) use section::is_unreserved;
 pub use section::{
     Access, AddressOrder, Addresses, AliveOn, Announce, AnnounceVersion, Ask, Await, Bits, Change,
     Cohort, Column, Compression, Condition, Data, Defect, Expect, Family, Form, FrameKind, Gaps,
-    Heartbeat, HeartbeatWord, Http, HttpVersion, HttpWord, Identities, Jitter, Kept, Lifetime,
-    Like, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm, Offer, On,
-    OnDead, OnFail, OpenTime, PART_END, Pace, Pacing, Parameters, Pause, Payload, Per, Phase, Pick,
-    PingKind, Pings, Process, Protocol, Proxy, ProxyKind, Reconnect, Regex, Repeat, Resumption,
-    RoomDefect, STAMP_LEN, Save, Segment, Send, SendsPacked, Server, ServerHeartbeat, ServerNameIs,
-    ServerPings, ServerRooms, ServerTime, Servers, Shape, Sharing, Split, Stage, Step, Target,
-    TargetUrl, TimeUnit, TlsSettings, TlsVersion, To, Topic, Trust, TurnPace, Upgrade, Variable,
-    Verb, WallTime, Watch, WebOrigin, WithTo, WsUrl, as_address, fraction, is_looked_at,
+    Heartbeat, HeartbeatWord, Http, HttpVersion, HttpWord, Identities, Jitter, Kept, Lasts,
+    Lifetime, Like, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm,
+    Offer, On, OnDead, OnFail, OpenTime, PART_END, Pace, Pacing, Parameters, Pause, Payload, Per,
+    Phase, Pick, PingKind, Pings, Process, Protocol, Proxy, ProxyKind, Reconnect, Regex, Repeat,
+    Resumption, RoomDefect, STAMP_LEN, Save, Segment, Send, SendsPacked, Server, ServerHeartbeat,
+    ServerNameIs, ServerPings, ServerRooms, ServerTime, Servers, Shape, Sharing, Split, Stage,
+    Step, Target, TargetUrl, TimeUnit, TlsSettings, TlsVersion, To, Topic, Trust, TurnPace,
+    Upgrade, Variable, Verb, WallTime, Watch, WebOrigin, WithTo, WsUrl, as_address, fraction,
+    is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -12,9 +12,9 @@ use super::overrides::Overrides;
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
 use super::secrets::Secrets;
 use super::section::{
-    self, Access, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Load, LoadTable,
-    MessageTable, OnTable, Payload, ProxyKind, Servers, StepTable, Target, TargetTable, Trust,
-    Verb,
+    self, Access, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Lasts, Load,
+    LoadTable, MessageTable, OnTable, Payload, ProxyKind, Servers, Shape, StepTable, Target,
+    TargetTable, Trust, Verb,
 };
 use crate::units::ByteSize;
 
@@ -147,6 +147,17 @@ pub(super) fn resolve(
     };
     let with_contract = cohorts.as_deref_mut().unwrap_or_default();
     contracts(check, file, with_contract, environment.as_ref());
+    if let Some(environment) = &environment
+        && let Shape::Steady {
+            duration: Lasts::Endless,
+            ..
+        } = environment.load.shape
+        && let Some(given) = &load_table.value.duration
+        && let Some((what, hint)) =
+            section::not_endless(with_contract, environment.target, path.is_some())
+    {
+        check.problem("load.duration", &given.place, what, hint);
+    }
     // Resolves the gates after the contracts, which decide at which cohorts a gate looks.
     let names = Names::of(
         file,
@@ -248,6 +259,11 @@ impl Scenario {
             .filter_map(|cohort| cohort.servers.as_ref());
         let mut all = own.chain(self.target.url.servers());
         all.any(Servers::has_unix)
+    }
+
+    /// Whether only a signal ends it.
+    pub fn is_endless(&self) -> bool {
+        matches!(self.load.shape, Shape::Steady { duration, .. } if duration == Lasts::Endless)
     }
 
     /// The longest payload of any message.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::root::Scenario;
-use super::section::{Cohort, Gaps, OnFail, Pacing, Pause, Shape, Step, Verb};
+use super::section::{Cohort, Gaps, Lasts, OnFail, Pacing, Pause, Shape, Step, Verb};
 use crate::units::Rate;
 
 /// How long a client stays after its last step: what comes unasked is seen.
@@ -22,7 +22,7 @@ impl Scenario {
         self.load.shape = Shape::Steady {
             ramp_up: Duration::ZERO,
             warm_up: Duration::ZERO,
-            duration: longest,
+            duration: Lasts::For(longest),
         };
         self.cohorts.iter_mut().for_each(alone);
         self
@@ -95,7 +95,7 @@ mod tests {
         else {
             panic!("{:?}", trial.load.shape);
         };
-        let times = [ramp_up, warm_up, duration].map(|time| time.as_secs());
+        let times = [ramp_up, warm_up, duration.foreseen()].map(|time| time.as_secs());
         assert_eq!(times, [0, 0, 7]);
     }
 }

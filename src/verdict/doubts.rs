@@ -40,7 +40,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
         ..
     } = run;
     let mut found = Vec::from_iter(relay_refused(facts));
-    if view.all().count(Counter::ConnectionsOpened.name()) == 0 {
+    if !view.all().opened_any() {
         found.push(Distrust::NoConnection {
             planned: planned_connections(scenario),
             failures: Failures::until_ready(scenario, view.all()),

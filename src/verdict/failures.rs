@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::measure::Summary;
-use crate::metric::{self, Cause, Counter};
+use crate::metric::{self, Cause};
 use crate::scenario::{Scenario, Servers};
 
 /// Why connections did not open, the most frequent cause first.
@@ -69,7 +69,7 @@ impl Failures {
             .filter_map(|(cause, _)| summary.endings.examples.get(cause)?.first())
             .next()
             .cloned();
-        let none_opened = summary.count(Counter::ConnectionsOpened.name()) == 0;
+        let none_opened = !summary.opened_any();
         Self {
             causes,
             example,

@@ -8,10 +8,10 @@ use crate::measure::{
 };
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
-    Access, AliveOn, Await, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
-    OnDead, OnFail, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
-    Reconnect, Scenario, Selector, Send, Shape, Stat, Step, Subject, Target, TargetUrl, Verb,
-    Watch,
+    Access, AliveOn, Await, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Lasts, Load,
+    Message, OnDead, OnFail, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process,
+    Protocol, Reconnect, Scenario, Selector, Send, Shape, Stat, Step, Subject, Target, TargetUrl,
+    Verb, Watch,
 };
 use crate::units::{ByteSize, Nanos, Rate, Timestamp, human_ns};
 
@@ -73,7 +73,7 @@ pub(super) fn scenario() -> Scenario {
             shape: Shape::Steady {
                 ramp_up: Duration::ZERO,
                 warm_up: Duration::ZERO,
-                duration: 10 * second,
+                duration: Lasts::For(10 * second),
             },
             ramp_down: Duration::ZERO,
             pace: Pace::Steady,

@@ -25,7 +25,10 @@ impl Openings {
             let opened = clients(view, cohort);
             let ready = match cohort.setup.is_empty() {
                 true => opened,
-                false => count(view, Counter::SetupReady, cohort).min(opened),
+                false => {
+                    let ready = count(view, Counter::SetupReady, cohort);
+                    (ready + view.all().carried(&cohort.name)).min(opened)
+                }
             };
             Self {
                 planned: sum.planned + u64::from(cohort.connections).saturating_sub(skipped),
@@ -148,10 +151,11 @@ fn open(scenario: &Scenario, view: &View<'_>, cohort: &Cohort, stat: Stat) -> Op
     seen.ok().map(|open| open.value)
 }
 
-/// The clients of a cohort that opened a connection.
+/// The clients of a cohort that opened a connection, in this report or before.
 fn clients(view: &View<'_>, cohort: &Cohort) -> u64 {
     let again = count(view, Counter::ConnectionsReconnected, cohort);
-    count(view, Counter::ConnectionsOpened, cohort).saturating_sub(again)
+    let first = count(view, Counter::ConnectionsOpened, cohort).saturating_sub(again);
+    first + view.all().carried(&cohort.name)
 }
 
 fn count(view: &View<'_>, counter: Counter, cohort: &Cohort) -> u64 {

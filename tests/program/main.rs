@@ -9,6 +9,7 @@ mod baselines;
 #[cfg(target_os = "linux")]
 mod breaks;
 mod built_in;
+mod endless;
 mod fanout;
 mod interrupts;
 mod leftovers;

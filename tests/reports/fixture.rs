@@ -11,10 +11,10 @@ use wsbench::measure::{
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Labels, Options, Parts, Run};
 use wsbench::scenario::{
-    Access, AliveOn, Ask, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
-    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
-    Reconnect, Scenario, Selector, Servers, Shape, Stage, Stat, Subject, Target, TargetUrl, Watch,
-    WsUrl,
+    Access, AliveOn, Ask, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Lasts, Load,
+    Message, OnDead, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process,
+    Protocol, Reconnect, Scenario, Selector, Servers, Shape, Stage, Stat, Subject, Target,
+    TargetUrl, Watch, WsUrl,
 };
 use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
 use wsbench::verdict::{Facts, judge};
@@ -67,7 +67,7 @@ pub(crate) fn troubled() -> Case {
         Shape::Steady {
             ramp_up: Duration::from_secs(1),
             warm_up: Duration::ZERO,
-            duration: Duration::from_secs(10),
+            duration: Lasts::For(Duration::from_secs(10)),
         },
         vec![
             cohort("echo", 80, Some(message("echo")), true),
@@ -241,7 +241,7 @@ pub(crate) fn doubtful() -> Case {
     let shape = Shape::Steady {
         ramp_up: Duration::ZERO,
         warm_up: Duration::ZERO,
-        duration: Duration::from_secs(10),
+        duration: Lasts::For(Duration::from_secs(10)),
     };
     let mut scenario = scenario("demo", shape, vec![cohort("main", 3, None, true)]);
     scenario.gates.pass = vec![gate(

@@ -9,8 +9,8 @@ use wsbench::measure::{
 };
 use wsbench::metric::{Cause, Counter};
 use wsbench::scenario::{
-    Activity, Between, Cohort, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Shape,
-    Sweep,
+    Activity, Between, Cohort, Contract, Fault, FaultKind, Lasts, Origin, Promise, PromiseKind,
+    Shape, Sweep,
 };
 use wsbench::units::Timestamp;
 use wsbench::verdict::Facts;
@@ -97,7 +97,7 @@ pub(crate) fn promises() -> Case {
     let shape = Shape::Steady {
         ramp_up: Duration::from_secs(1),
         warm_up: Duration::ZERO,
-        duration: Duration::from_secs(10),
+        duration: Lasts::For(Duration::from_secs(10)),
     };
     let scenario = scenario("contract", shape, cohorts);
     let layout = Layout {

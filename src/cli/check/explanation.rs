@@ -26,8 +26,8 @@ pub(super) struct Explanation {
     sends_in_all: u64,
     setup: Vec<SetupRow>,
     pings_per_second: f64,
-    planned_s: f64,
-    longest_s: f64,
+    planned_s: Option<f64>,
+    longest_s: Option<f64>,
     connect_timeout_s: f64,
     answer_timeout_s: f64,
     close_timeout_s: f64,
@@ -68,8 +68,8 @@ impl Explanation {
             sends_in_all: budget.sends_in_all,
             setup: setup(scenario),
             pings_per_second: budget.pings_per_second,
-            planned_s: budget.planned.as_secs_f64(),
-            longest_s: budget.longest().as_secs_f64(),
+            planned_s: budget.planned.map(|time| time.as_secs_f64()),
+            longest_s: budget.longest().map(|time| time.as_secs_f64()),
             connect_timeout_s: target.connect_timeout.as_secs_f64(),
             answer_timeout_s: scenario.longest_answer().as_secs_f64(),
             close_timeout_s: target.close_timeout.as_secs_f64(),
@@ -148,10 +148,19 @@ impl Explanation {
                 "pings",
                 format!("{} a second", number(self.pings_per_second)),
             ),
-            ("takes", format!("{} as planned", seconds(self.planned_s))),
+            (
+                "takes",
+                match self.planned_s {
+                    Some(planned) => format!("{} as planned", seconds(planned)),
+                    None => "until a signal ends it".to_owned(),
+                },
+            ),
             (
                 "at most",
-                format!("{}: {}", seconds(self.longest_s), waits.join(", ")),
+                match self.longest_s {
+                    Some(longest) => format!("{}: {}", seconds(longest), waits.join(", ")),
+                    None => String::new(),
+                },
             ),
             (
                 "needs",

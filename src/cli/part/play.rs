@@ -19,7 +19,7 @@ use crate::metric::Counter;
 use crate::plan::{Plan, Share};
 use crate::record::{Head, PartOf};
 use crate::report::utc;
-use crate::units::{Nanos, counted, human_count, human_ns};
+use crate::units::{Nanos, counted, human_count, human_ns, roughly};
 use crate::verdict::Exit;
 
 /// The furthest that the start may be away.
@@ -154,16 +154,6 @@ fn check_start(at: SystemTime) -> Result<(), CliError> {
     }
 }
 
-/// A length of time in its two largest units, such as `2days 3h`; in seconds where it is shorter than a minute.
-fn roughly(length: Duration) -> String {
-    if length < Duration::from_secs(60) {
-        return human_ns(Nanos::from(length).0);
-    }
-    let whole = humantime::format_duration(Duration::from_secs(length.as_secs())).to_string();
-    let largest: Vec<&str> = whole.split(' ').take(2).collect();
-    largest.join(" ")
-}
-
 /// Waits for the start. Returns it as a time of the monotonic clock, and how much later it is by now.
 fn wait_until(at: SystemTime, signals: &Signals) -> Result<(Instant, Duration), CliError> {
     loop {
@@ -184,6 +174,7 @@ fn wait_until(at: SystemTime, signals: &Signals) -> Result<(Instant, Duration), 
     let origin = now.checked_sub(late).unwrap_or(now);
     Ok((origin, late))
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use super::second::Deliveries;
 use crate::measure::Window;
 
 /// Computes from what all workers saw how many deliveries were expected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reach {
     workers: usize,
     /// Whether nothing more can be computed.
@@ -26,7 +26,7 @@ pub struct Reach {
 type Place = (TopicIndex, u8);
 
 /// A second, of all workers that have told of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Second {
     workers: usize,
     window: Option<Window>,

@@ -32,8 +32,8 @@ pub struct Budget {
     pub sends_in_all: u64,
     /// Pings a second at full load.
     pub pings_per_second: f64,
-    /// From the first dial to the end of the load, with every connection opened at once.
-    pub planned: Duration,
+    /// From the first dial to the end of the load, with every connection opened at once; `None` without end.
+    pub planned: Option<Duration>,
     /// The most time on top of that: dials that use their whole timeout, the set-up, answers that are due, closes.
     pub overtime: Duration,
     /// The most TCP connections open at once: fewer than WebSockets where these share some.
@@ -78,7 +78,7 @@ impl Budget {
             sends_per_second: sends_per_second(scenario),
             sends_in_all: sends_in_all(scenario),
             pings_per_second: pings_per_second(scenario),
-            planned: planned(scenario),
+            planned: (!scenario.is_endless()).then(|| planned(scenario)),
             overtime: overtime(scenario),
             tcp_at_once,
             descriptors: tcp_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
@@ -99,9 +99,10 @@ impl Budget {
         }
     }
 
-    /// Returns the longest time that the run can take.
-    pub fn longest(&self) -> Duration {
-        self.planned.saturating_add(self.overtime)
+    /// Returns the longest time that the run can take; `None` without end.
+    pub fn longest(&self) -> Option<Duration> {
+        self.planned
+            .map(|planned| planned.saturating_add(self.overtime))
     }
 
     /// Returns how many connections this many descriptors allow, if the cohorts keep their proportions.
@@ -156,7 +157,7 @@ fn planned(scenario: &Scenario) -> Duration {
             ramp_up,
             warm_up,
             duration,
-        } => *ramp_up + *warm_up + *duration,
+        } => *ramp_up + *warm_up + duration.foreseen(),
         Shape::Stages(stages) => stages.iter().map(|stage| stage.duration).sum(),
         Shape::Arrivals {
             warm_up, duration, ..

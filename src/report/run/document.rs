@@ -287,6 +287,7 @@ impl<'a> Document<'a> {
                 agreed: self.agreed.into_owned(),
                 stops: Default::default(),
                 measured_from: None,
+                carried: Vec::new(),
                 cohorts,
             },
             verdict: self.verdict.with_warnings(self.warnings.into_owned()),

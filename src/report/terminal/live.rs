@@ -92,6 +92,19 @@ impl Live {
         self.last = Some(now.clone());
     }
 
+    /// Shows a line that stays, above what is drawn in place.
+    pub fn line(&mut self, line: &str) {
+        match &mut self.view {
+            View::Quiet => {}
+            View::Lines { out, .. } => {
+                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+            View::Bars { bar, target, .. } => {
+                bar.get_or_insert_with(|| new_bar(target())).println(line);
+            }
+        }
+    }
+
     /// Ends the view after the run: marks the last phase as done, and releases the terminal.
     pub fn finish(mut self) {
         if let View::Bars { bar, .. } = &mut self.view {

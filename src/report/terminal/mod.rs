@@ -9,8 +9,10 @@ mod page;
 mod style;
 mod text;
 mod times;
+mod whole;
 
 pub use live::Live;
 pub use outcome::write as failures;
 pub use style::Style;
 pub use text::write as text;
+pub use whole::in_all;

@@ -40,11 +40,14 @@ impl Case<'_> {
             let hint = "use `connections`, `ramp_up` and `duration` in `[load]`";
             return check.problem(&key, &promise.place, what, hint);
         };
-        if longest > *warm_up + *duration {
+        let Some(duration) = duration.limit() else {
+            return; // Refused as a whole, with the reason.
+        };
+        if longest > *warm_up + duration {
             let what = format_args!(
                 "is decided {} after a connection opens, and this run ends after {}",
                 whole_seconds(longest),
-                format_duration(*warm_up + *duration)
+                format_duration(*warm_up + duration)
             );
             check.problem(&key, &promise.place, what, long_enough(longest - *warm_up));
         }

@@ -40,7 +40,7 @@ impl Measured {
         let (before, length) = match &load.shape {
             Shape::Steady {
                 warm_up, duration, ..
-            } => (*warm_up, *duration),
+            } => (*warm_up, duration.foreseen()),
             Shape::Arrivals { duration, .. } => (Duration::ZERO, *duration),
             Shape::Stages(stages) => {
                 let length = stages.iter().map(|stage| stage.duration).sum();

@@ -394,7 +394,7 @@ impl Run<'_> {
                 duration,
             } => {
                 let start = self.last_opening(*ramp_up) + ns(*warm_up).max(NOTICE);
-                vec![start..start + ns(*duration)]
+                vec![start..start + ns(duration.foreseen())]
             }
             Shape::Arrivals {
                 warm_up, duration, ..

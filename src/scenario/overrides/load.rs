@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{option, read};
 use crate::scenario::reading::{At, Items as _, Problems, Time, Whole, hints};
 use crate::scenario::root::File;
-use crate::scenario::section::{CohortTable, LoadTable, MessageTable};
+use crate::scenario::section::{CohortTable, Lasts, LoadTable, MessageTable};
 use crate::units::Rate;
 
 const CONNECTIONS: &str = "--connections";
@@ -107,10 +107,15 @@ fn scale(part: u32, whole: u32, wanted: u32) -> u32 {
     u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
 }
 
-pub(super) fn duration(file: &mut File, wanted: Duration) {
+pub(super) fn duration(file: &mut File, wanted: Lasts, problems: &mut Problems) {
+    const OPTION: &str = "--duration";
     let load = load(file);
     let Some(stages) = &mut load.stages else {
-        load.duration = Some(At::option("--duration", Time(wanted)));
+        load.duration = Some(At::option(OPTION, wanted));
+        return;
+    };
+    let Some(wanted) = wanted.limit() else {
+        problems.push(option(OPTION, "cannot be `endless` with `load.stages`"));
         return;
     };
     let durations = || {

@@ -5,7 +5,7 @@ mod access;
 mod load;
 mod target;
 
-use super::reading::{Place, Problem, Problems, Text, Time};
+use super::reading::{Place, Problem, Problems, Text};
 use super::root::File;
 
 pub use self::access::{AccessOption, OptionValue};
@@ -63,9 +63,9 @@ impl Overrides {
             load::arrivals(file, text, problems);
         }
         if let Some(text) = &self.duration
-            && let Some(Time(wanted)) = read("--duration", text, problems)
+            && let Some(wanted) = read("--duration", text, problems)
         {
-            load::duration(file, wanted);
+            load::duration(file, wanted, problems);
         }
         for text in &self.rates {
             load::rate(file, text, problems);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::scenario::parse::parse_alone as run;
-use crate::scenario::{Pacing, Process, Scenario, ServerNameIs, Shape, Trust, shipped};
+use crate::scenario::{Lasts, Pacing, Process, Scenario, ServerNameIs, Shape, Trust, shipped};
 
 const TWO: &str = r#"
     name = "two"
@@ -221,7 +221,9 @@ fn arrivals_and_a_steady_load_take_connections_and_duration_their_way() {
     let three = Duration::from_secs(3);
     let scenario = run(TWO, &overrides).unwrap();
     assert_eq!(scenario.cohorts[0].connections, 7);
-    assert!(matches!(scenario.load.shape, Shape::Steady { duration, .. } if duration == three));
+    assert!(
+        matches!(scenario.load.shape, Shape::Steady { duration, .. } if duration == Lasts::For(three))
+    );
     let scenario = run(shipped::named("storm").unwrap(), &overrides).unwrap();
     assert!(matches!(
         scenario.load.shape,

@@ -10,7 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
 use crate::scenario::contract::Between;
-use crate::scenario::section::Lifetime;
+use crate::scenario::section::{Lasts, Lifetime};
 use crate::units::{ByteSize, MIN_DURATION, Rate, format_duration, parse_at_least, parse_duration};
 
 /// A duration that something lasts, is repeated after, or is waited for: at least [`MIN_DURATION`].
@@ -253,7 +253,7 @@ macro_rules! written_as_text {
 }
 
 written_as_text!(
-    Time, ShortTime, TimeOrZero, Rate, ByteSize, Percent, Lifetime
+    Time, ShortTime, TimeOrZero, Rate, ByteSize, Percent, Lasts, Lifetime
 );
 
 struct TextVisitor<T>(std::marker::PhantomData<T>);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cohort::Cohort;
+use super::lasts::Lasts;
 use super::lifetime::Lifetime;
 use super::reconnect::ReconnectTable;
 use crate::scenario::reading::{
@@ -40,8 +41,8 @@ pub enum Shape {
         /// The time between the moment at which each planned connection is open or has failed, and the start of
         /// measuring. May be zero.
         warm_up: Duration,
-        /// The measured window. Above zero.
-        duration: Duration,
+        /// The measured window.
+        duration: Lasts,
     },
     /// The number of connections changes linearly from stage to stage, from zero at the start.
     Stages(Vec<Stage>),
@@ -89,8 +90,8 @@ keys! {
         ramp_up: TimeOrZero = TimeOrZero::seconds(1),
         /// Not measured; starts when each planned connection is open or has failed.
         warm_up: TimeOrZero = TimeOrZero::ZERO,
-        /// The measured window.
-        duration: Time = Time::seconds(30),
+        /// The measured window; "endless": until a signal ends it.
+        duration: Lasts = Lasts::seconds(30),
         /// Closes at the end are spread over this time.
         ramp_down: TimeOrZero = TimeOrZero::seconds(1),
         /// How a worker waits for the next deadline.
@@ -199,7 +200,7 @@ impl LoadTable {
             (None, None) => Some(Shape::Steady {
                 ramp_up: self.ramp_up().0,
                 warm_up: self.warm_up().0,
-                duration: self.duration().0,
+                duration: self.duration(),
             }),
         }
     }
@@ -210,6 +211,12 @@ impl LoadTable {
         let mut section = Section { check, path, place };
         let rate = section.required("rate", &keys.rate, "write `rate = \"200/s\"`");
         let lifetime = section.required("lifetime", &keys.lifetime, "write `lifetime = \"5s\"`");
+        let Some(duration) = self.duration().limit() else {
+            let what = "cannot be \"endless\" with `load.arrivals`: all arrivals have a number";
+            let hint = "write `duration = \"24h\"`, or use `connections`";
+            (section.check).problem("load.duration", section.place, what, hint);
+            return None;
+        };
         let (rate, lifetime) = (rate?, lifetime?);
         let max_open = match lifetime {
             Lifetime::Fixed(time) => {
@@ -228,7 +235,7 @@ impl LoadTable {
             lifetime,
             max_open,
             warm_up: self.warm_up().0,
-            duration: self.duration().0,
+            duration,
         })
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn fewer_connections(
         let asked = planned_connections(scenario);
         let first_time = all_opened.saturating_sub(count(Counter::ConnectionsReconnected));
         let left_out = count(Counter::ConnectionsSkipped) + abandoned;
-        (asked.saturating_sub(left_out), first_time)
+        let before: u64 = summary.carried.iter().sum();
+        (asked.saturating_sub(left_out), first_time + before)
     } else {
         (failed + all_opened, all_opened)
     };
@@ -87,7 +88,7 @@ pub(super) fn fallbacks(summary: &Summary) -> Option<Warning> {
     (!passed.is_empty()).then(|| Warning::Fallbacks {
         count: summary.count(Counter::ConnectionsFallbacks.name()),
         addresses: addresses.collect(),
-        any_opened: summary.count(Counter::ConnectionsOpened.name()) > 0,
+        any_opened: summary.opened_any(),
     })
 }
 

@@ -45,6 +45,7 @@ impl Dice {
             agreed: self.agreed(),
             stops: Default::default(),
             measured_from: None,
+            carried: Vec::new(),
         }
     }
 
