@@ -161,6 +161,7 @@ impl Turns<'_> {
             quiet: self.args.quiet,
             started_at,
             closing: None,
+            watched: None,
         };
         let Played {
             mut run, failure, ..

@@ -9,11 +9,12 @@ use super::messages::Messages;
 use super::observer::RunObserver;
 use super::signals::Signals;
 use super::start::{self, Started};
+use super::term;
 use crate::host::{self, Throttled};
 use crate::measure::{Summary, Surroundings};
 use crate::net;
 use crate::plan::{Plan, Share};
-use crate::report::{Host, Labels, Options, Parts, Run};
+use crate::report::{Host, Labels, Options, Parts, Run, Watched};
 use crate::scenario::Scenario;
 use crate::time;
 use crate::units::Timestamp;
@@ -32,6 +33,8 @@ pub(super) struct Attempt<'a> {
     pub(super) started_at: SystemTime,
     /// How its reports are closed while it goes on, if they are.
     pub(super) closing: Option<closing::Plan<'a>>,
+    /// What is shown where single clients are watched.
+    pub(super) watched: Option<Watched>,
 }
 
 /// A run that was played, and not written yet.
@@ -132,10 +135,12 @@ impl Attempt<'_> {
             quiet,
             started_at,
             closing,
+            watched,
         } = self;
         let records = Records::new(loaded, seed, labels);
         let mut plan = plan(loaded, seed, started_at);
         plan.keeps_echoes = messages.is_some();
+        plan.tells = watched.is_some();
         let interrupt = signals.interrupts()?;
         let Started {
             target,
@@ -144,7 +149,11 @@ impl Attempt<'_> {
         } = start::start(plan, seed, Share::whole(workers), signals)?;
 
         let before = host::throttled();
-        let mut observer = RunObserver::new(&loaded.scenario, &around, messages, quiet);
+        let view = match watched {
+            Some(watched) if !quiet => term::watching(watched),
+            _ => term::progress(quiet),
+        };
+        let mut observer = RunObserver::new(&loaded.scenario, &around, messages, view);
         if let Some(plan) = closing {
             observer.closes(plan, &records)?;
         }

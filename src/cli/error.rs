@@ -119,6 +119,9 @@ pub(super) enum CliError {
     /// This has no end.
     #[error("{doing}: `load.duration` is \"endless\"\nhint: give it a length: --duration 30s")]
     Endless { doing: &'static str },
+    /// Something cannot be watched.
+    #[error("{0}")]
+    Watch(&'static str),
     /// Something cannot be played in parts.
     #[error("play in parts {what}\nhint: {hint}")]
     InParts { what: String, hint: &'static str },
@@ -311,6 +314,7 @@ impl CliError {
             | Self::NothingToProbe
             | Self::Search(_)
             | Self::Closing { .. }
+            | Self::Watch(_)
             | Self::Endless { .. }
             | Self::Range(_)
             | Self::NotEmpty(_)

@@ -44,7 +44,7 @@ struct Changes {
     /// Number of connections, of all cohorts in proportion; COHORT=NUMBER for one
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_connections)]
     connections: Vec<Connections>,
-    /// Length of the measurement, like 30s
+    /// Length of the measurement, like 30s; endless: until a signal
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     duration: Option<String>,
     /// Messages per connection, like 10/s; NAME=RATE if there are several messages
@@ -91,6 +91,33 @@ impl Loaded {
 }
 
 impl Input {
+    /// A service that is watched: with so many connections, for so long, and with these gates besides.
+    pub(super) fn watched(
+        named: Named,
+        connections: Option<u32>,
+        duration: Option<String>,
+        gate: Vec<String>,
+    ) -> Self {
+        let all = connections.map(|count| Connections {
+            cohort: None,
+            count,
+        });
+        Self {
+            named,
+            changes: Changes {
+                connections: all.into_iter().collect(),
+                duration,
+                gate,
+                ..Changes::default()
+            },
+        }
+    }
+
+    /// Whether it names an address, and no scenario.
+    pub(super) fn is_address(&self) -> bool {
+        self.named.is_address()
+    }
+
     /// Reads the scenario, and applies everything that the command line changes.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         self.named.load_with(&self.changes)

@@ -42,6 +42,7 @@ mod target;
 mod term;
 mod tie;
 mod trial;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -102,6 +103,8 @@ enum Command {
     Ab(ab::Args),
     /// Write a scenario to start from
     Init(init::Args),
+    /// Watch a service: a few connections with pings, and a line when something happens
+    Watch(Box<watch::Args>),
     /// Examine how a server treats a client, and write a scenario for it
     Probe(probe::Args),
     /// Run an echo server until Ctrl-C
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(&args),
         Command::Ab(args) => ab::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
         Command::Presets => presets::run(),

@@ -1,7 +1,7 @@
 //! Watches one run second by second: shows progress, keeps single messages, and ends the run where a gate says so.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::info;
 
@@ -13,9 +13,10 @@ use super::messages::Messages;
 use super::progress::Shown;
 use super::term;
 use crate::engine;
-use crate::measure::{Echoes, Usage};
+use crate::measure::{Echoes, Events, Usage};
+use crate::report::Live;
 use crate::scenario::Scenario;
-use crate::units::counted;
+use crate::units::{Timestamp, counted};
 use crate::verdict::first_holding;
 
 /// Watches the run second by second: shows progress, and ends the run when an abort gate holds or the relay has failed.
@@ -43,10 +44,10 @@ impl<'a> RunObserver<'a> {
         scenario: &'a Scenario,
         around: &'a Around,
         messages: Option<Messages>,
-        quiet: bool,
+        view: Live,
     ) -> Self {
         Self {
-            progress: Shown::start(term::progress(quiet)),
+            progress: Shown::start(view),
             scenario,
             around,
             messages,
@@ -101,6 +102,11 @@ impl engine::Observer for RunObserver<'_> {
         if let Some(messages) = &mut self.messages {
             messages.write(echoes);
         }
+    }
+
+    fn events(&mut self, events: Events, until: Timestamp) {
+        let until = Duration::from_nanos(until.as_nanos());
+        self.progress.events(events, (until, SystemTime::now()));
     }
 
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {

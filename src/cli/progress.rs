@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::measure::Progress;
+use crate::measure::{Events, Progress};
 use crate::report::Live;
 use crate::units::counted;
 
@@ -26,8 +26,9 @@ pub(super) struct Shown {
 }
 
 enum Show {
-    Progress(Progress),
+    Progress(Box<Progress>),
     Line(String),
+    Events(Box<Events>, (Duration, SystemTime)),
 }
 
 /// Adds lines to the view, from any thread. To be dropped before the view is finished.
@@ -61,6 +62,7 @@ impl Shown {
                         live.update(&now);
                     }
                     Show::Line(line) => live.line(&line),
+                    Show::Events(events, now) => live.events(&events, now),
                 }
                 let lost = missing.swap(0, Ordering::Relaxed);
                 if lost > 0 {
@@ -88,8 +90,24 @@ impl Shown {
             return;
         }
         self.snapshots.fetch_add(1, Ordering::AcqRel);
-        if self.queue.try_send(Show::Progress(now.clone())).is_err() {
+        if self
+            .queue
+            .try_send(Show::Progress(Box::new(now.clone())))
+            .is_err()
+        {
             self.snapshots.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Queues what happened to clients until a time, by the clock of the run and by the wall clock.
+    pub(super) fn events(&self, events: Events, until: (Duration, SystemTime)) {
+        if events.rows.is_empty() && events.more == 0 {
+            return;
+        }
+        let lost = events.rows.len() as u64;
+        let show = Show::Events(Box::new(events), until);
+        if self.queue.try_send(show).is_err() {
+            self.lost.fetch_add(lost, Ordering::Relaxed);
         }
     }
 

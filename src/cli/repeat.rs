@@ -111,6 +111,7 @@ impl Repeat<'_> {
             quiet: self.quiet,
             started_at,
             closing: None,
+            watched: None,
         };
         let Played {
             mut run, failure, ..

@@ -25,7 +25,7 @@ use super::start;
 use super::term;
 use crate::engine::{self, cores};
 use crate::plan::Share;
-use crate::report::{self, OutputSet};
+use crate::report::{self, OutputSet, Watched};
 use crate::verdict::Exit;
 
 /// Run a scenario, and judge it by its gates.
@@ -88,17 +88,46 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let mut loaded = args.input.load()?;
     let run = match args.share.asked() {
-        None => run_loaded(args, &mut loaded),
+        None => run_loaded(&args.whole(), &mut loaded, None),
         Some(asked) => run_part(args, &loaded, &asked),
     };
     run.map_err(|error| error.masked(&loaded.scenario.secrets))
+}
+
+/// What a run of the whole plan in this process takes of the command line.
+pub(super) struct Whole<'a> {
+    pub(super) messages: Option<&'a Path>,
+    pub(super) log: Option<&'a Path>,
+    pub(super) seed: u64,
+    pub(super) workers: Option<u16>,
+    pub(super) repeat: u16,
+    pub(super) closing: &'a ClosingArgs,
+    pub(super) against: &'a Against,
+    pub(super) reporting: &'a Reporting,
+    pub(super) tied: bool,
+}
+
+impl Args {
+    fn whole(&self) -> Whole<'_> {
+        Whole {
+            messages: self.messages.as_deref(),
+            log: self.log.as_deref(),
+            seed: self.seed,
+            workers: self.workers,
+            repeat: self.repeat,
+            closing: &self.closing,
+            against: &self.against,
+            reporting: &self.reporting,
+            tied: self.tied,
+        }
+    }
 }
 
 /// Plays one part of the plan, and writes what it saw instead of judging it.
 fn run_part(args: &Args, loaded: &Loaded, asked: &Asked<'_>) -> Result<Exit, CliError> {
     loaded.has_an_end("play in parts")?;
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
-    let _log = log(args, loaded, None)?;
+    let _log = log(&args.whole(), loaded, None)?;
     let part = Part {
         loaded,
         asked,
@@ -115,7 +144,7 @@ fn run_part(args: &Args, loaded: &Loaded, asked: &Asked<'_>) -> Result<Exit, Cli
 fn lead_agents(args: &Args, agents: usize) -> Result<Exit, CliError> {
     let mut loaded = args.input.load_with_env(&or_its_name)?;
     loaded.has_an_end("play by agents")?;
-    let _log = log(args, &loaded, None)?;
+    let _log = log(&args.whole(), &loaded, None)?;
     let secrets = loaded.scenario.secrets.clone();
     let lead = Lead {
         scenario: args.input.scenario(),
@@ -129,12 +158,17 @@ fn lead_agents(args: &Args, agents: usize) -> Result<Exit, CliError> {
     lead.run().map_err(|error| error.masked(&secrets))
 }
 
-fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
+/// Runs a whole plan. `watched`: what is shown where single clients are watched.
+pub(super) fn run_loaded(
+    args: &Whole<'_>,
+    loaded: &mut Loaded,
+    watched: Option<Watched>,
+) -> Result<Exit, CliError> {
     let labels = args.reporting.labels(loaded)?;
     let closes = closes(args, loaded)?;
     let started_at = SystemTime::now();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
-    let past = Past::open(&args.against, loaded, &Generator::here(workers))?;
+    let past = Past::open(args.against, loaded, &Generator::here(workers))?;
     let plan = attempt::plan(loaded, args.seed, started_at);
     start::get_rights(&plan, Share::whole(workers))?;
     let (signals, _) = Signals::listen_tied(args.tied)?;
@@ -173,7 +207,7 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let (output, closing) = match base {
         Some(base) => {
-            let args = &args.closing;
+            let args = args.closing;
             let first = output;
             (None, Some(closing::Plan { args, base, first }))
         }
@@ -189,6 +223,7 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
         quiet: args.reporting.quiet,
         started_at,
         closing,
+        watched,
     };
     let Played {
         mut run,
@@ -207,7 +242,8 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
         let concluded = (args.reporting).conclude(&run, output, formats, &signals, heard, failures);
         return Ok(concluded);
     };
-    let last = (args.reporting).conclude(&run, output?, formats, &signals, heard, failures);
+    let concluded = (args.reporting).conclude(&run, output?, formats, &signals, heard, failures);
+    let last = all.last(&run, concluded);
     if !args.reporting.quiet {
         let reports = all.sentence(last);
         let whole = whole.as_ref().map(report::in_all);
@@ -217,7 +253,7 @@ fn run_loaded(args: &Args, loaded: &mut Loaded) -> Result<Exit, CliError> {
 }
 
 /// Whether reports are closed while it runs.
-fn closes(args: &Args, loaded: &Loaded) -> Result<bool, CliError> {
+fn closes(args: &Whole<'_>, loaded: &Loaded) -> Result<bool, CliError> {
     let closes = args.closing.applies_to(&loaded.scenario)?;
     let refused = |what, hint| Err(CliError::Closing { what, hint });
     if closes && args.repeat > 1 {
@@ -231,11 +267,11 @@ fn closes(args: &Args, loaded: &Loaded) -> Result<bool, CliError> {
 
 /// Opens the file of `--messages`.
 fn messages_file(
-    args: &Args,
+    args: &Whole<'_>,
     loaded: &Loaded,
     output: &OutputSet,
 ) -> Result<Option<Messages>, CliError> {
-    let path = match args.messages.as_deref() {
+    let path = match args.messages {
         None => return Ok(None),
         Some(path) if path == Path::new("-") => Path::new("/dev/stdout"),
         Some(path) => path,
@@ -245,13 +281,17 @@ fn messages_file(
 }
 
 /// Opens the file of `--log`.
-fn log(args: &Args, loaded: &Loaded, output: Option<&OutputSet>) -> Result<Option<Log>, CliError> {
-    let Some(path) = args.log.as_deref() else {
+fn log(
+    args: &Whole<'_>,
+    loaded: &Loaded,
+    output: Option<&OutputSet>,
+) -> Result<Option<Log>, CliError> {
+    let Some(path) = args.log else {
         return Ok(None);
     };
     output.map_or(Ok(()), |output| not_of_report(path, output))?;
     let mut needed = loaded.files.clone();
-    needed.extend((args.messages.iter()).map(|file| (file.clone(), "the file of `--messages`")));
+    needed.extend((args.messages).map(|file| (file.to_owned(), "the file of `--messages`")));
     Log::start(path, &needed, &loaded.scenario.secrets).map(Some)
 }
 

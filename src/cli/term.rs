@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::CliError;
-use crate::report::{self, Live, Style};
+use crate::report::{self, Live, Style, Watched};
 
 /// Prints an error.
 pub(super) fn error(error: &CliError) {
@@ -41,6 +41,17 @@ pub(super) fn progress(quiet: bool) -> Live {
         (true, _) => Live::quiet(),
         (false, true) => Live::bars(size()),
         (false, false) => Live::lines(Box::new(io::stderr())),
+    }
+}
+
+/// Chooses how a service that is watched is shown: lines to standard output, and a table on standard error where both
+/// are a terminal; where only standard error is one, the lines go to standard output and the table stays there.
+pub(super) fn watching(watched: Watched) -> Live {
+    let stdout = || -> Option<Box<dyn io::Write + Send>> { Some(Box::new(io::stdout())) };
+    match (takes_colour(&io::stderr()), takes_colour(&io::stdout())) {
+        (true, true) => Live::watching(watched, Some(size), None),
+        (true, false) => Live::watching(watched, Some(size), stdout()),
+        (false, _) => Live::watching(watched, None, stdout()),
     }
 }
 

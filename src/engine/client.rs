@@ -14,6 +14,7 @@ use super::dial::{Connected, Connector, Wanted};
 use super::play::Play;
 use super::session::{Redial, Session, SessionEvent, unsent};
 use super::shared::Shared;
+use crate::measure::{Happened, Opened};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Transport;
@@ -169,6 +170,7 @@ impl Client {
         });
         let now = self.shared.clock.now();
         let lost_before = self.lost_at;
+        self.tell_opened(&transport, now);
         self.opened(now);
         let session = Session::new(transport, &self.opening, lost_before, now, &self.shared);
         Ok(Box::new(session))
@@ -228,6 +230,19 @@ impl Client {
         }
         self.opened_before = true;
         self.lost_at = None;
+    }
+
+    /// Tells the observer that a connection is open, if the plan says so.
+    fn tell_opened(&self, transport: &impl Transport, now: Timestamp) {
+        let opening = (self.opening.cohort, self.opening.connection);
+        self.shared.tell(opening, now, || {
+            Happened::Opened(Opened {
+                took: now.saturating_since(self.dialled),
+                away: (self.lost_at).map(|lost| now.saturating_since(lost)),
+                address: transport.peer(),
+                expires: transport.certificate_expires(),
+            })
+        });
     }
 
     /// Begins with the set-up, if there is one.

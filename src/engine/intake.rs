@@ -28,6 +28,8 @@ pub(super) struct Intake {
     shows_shards: bool,
     /// All closed reports together; `None` before the first.
     whole: Option<Collector>,
+    /// Whether the observer is told what happens to single clients.
+    tells: bool,
     /// How many reports are closed.
     closed: u64,
     /// How many tell.
@@ -62,6 +64,7 @@ impl Intake {
             secrets: plan.scenario.secrets.clone(),
             shows_shards: false,
             whole: None,
+            tells: plan.tells,
             closed: 0,
             sources,
             together: match plan.scenario.load.shape {
@@ -118,12 +121,20 @@ impl Intake {
         (progress.planned, progress.left) = phases.span(time).unzip();
         observer.echoes(std::mem::take(&mut shard.echoes));
         observer.traces(std::mem::take(&mut shard.traces));
+        if self.tells {
+            let mut events = std::mem::take(&mut shard.events);
+            for event in &mut events.rows {
+                event.each_text(|text| self.secrets.mask_in(text));
+            }
+            observer.events(events, time);
+        }
         self.merging.give_back(shard);
         let began = self.collector.began();
         let second = Second {
             interval,
             progress,
             is_over: phases.is_over(time),
+            ends_soon: phases.is_over(time + INTERVAL),
             is_measured: phases.measure_from().is_some_and(|from| from < time),
             seconds: time.saturating_since(began).as_secs_f64(),
             windows: phases.measured_since(began, time),

@@ -62,6 +62,7 @@ impl Merging {
                 merged.echoes.merge(&shard.echoes);
                 merged.deliveries.merge(&shard.deliveries);
                 merged.traces.merge(&shard.traces);
+                merged.events.merge(&shard.events);
                 for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
                     all.open.merge(&cohort.open);
                 }

@@ -43,3 +43,6 @@ pub use prepare::Prepared;
 pub use rehearsal::rehearse;
 pub use replay::{Recorded, Replayed, replay};
 pub use supervisor::{known_orders, lead};
+
+#[cfg(test)]
+mod endless_tests;

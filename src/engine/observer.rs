@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::EngineError;
 use crate::measure::{
-    Collector, Echoes, Interval, Progress, Sample, Shard, Summary, Traces, Usage,
+    Collector, Echoes, Events, Interval, Progress, Sample, Shard, Summary, Traces, Usage,
 };
 use crate::units::{Nanos, Timestamp};
 
@@ -35,6 +35,9 @@ pub trait Observer {
 
     /// What happened on the connections in one second, if the plan traces them.
     fn traces(&mut self, _traces: Traces) {}
+
+    /// What happened to single clients in the second that ended at this time, if the plan tells it.
+    fn events(&mut self, _events: Events, _until: Timestamp) {}
 
     /// A second is over. `Break` ends the run.
     fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;
@@ -73,6 +76,8 @@ pub struct Second<'a> {
     /// Whether the load had ended by then.
     pub is_over: bool,
     pub(super) is_measured: bool,
+    /// Whether the load ends within a second: what is left is no report of its own.
+    pub(super) ends_soon: bool,
     pub(super) collector: &'a Collector,
     /// Since its report began.
     pub(super) seconds: f64,
@@ -87,7 +92,7 @@ impl Second<'_> {
 
     /// Whether its report may be closed: something is measured, and will be.
     pub(super) fn may_close(&self) -> bool {
-        self.is_measured && !self.is_over
+        self.is_measured && !self.ends_soon
     }
 
     /// Returns the values so far of the metrics that are `wanted`, as [`Collector::snapshot`] computes them.

@@ -150,7 +150,7 @@ fn an_endless_load_ends_by_a_signal() {
             ["ramp_up", "warm_up", "warm_up", "measure"]
         );
         let later = after(400 * 24 * 3600 * S);
-        assert_eq!(endless.at(later), crate::measure::Phase::Measure);
+        assert_eq!(endless.at(later), Phase::Measure);
         assert_eq!(endless.span(later), None);
         assert!(!endless.is_over(later));
         assert_eq!(endless.measured_since(after(10 * S), after(70 * S)), [60.0]);

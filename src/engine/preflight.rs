@@ -316,7 +316,7 @@ mod tests {
             sends_per_second: None,
             sends_in_all: 0,
             pings_per_second: 0.0,
-            planned: Duration::ZERO,
+            planned: Some(Duration::ZERO),
             overtime: Duration::ZERO,
             descriptors: open_at_once + 64,
             other_descriptors: 64,

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::fanout::Fanout;
 use super::play::{Fact, Facts};
 use crate::frame::Room;
-use crate::measure::{Cells, Shard, Stop, Window};
+use crate::measure::{Cells, Event, Happened, Shard, Stop, Window};
 use crate::metric::Counter;
 use crate::net::PassedBy;
 use crate::plan::{Plan, Windows};
@@ -234,6 +234,31 @@ impl Shared {
     /// Records values that cover the whole run.
     pub(super) fn whole(&self, cohort: usize, what: impl FnOnce(&mut Cells)) {
         what(&mut self.shard.borrow_mut().cohorts[cohort].whole);
+    }
+
+    /// Tells the observer what happened to a client now, if the plan says so.
+    #[inline]
+    pub(super) fn tell(
+        &self,
+        opening: (usize, u32),
+        at: Timestamp,
+        what: impl FnOnce() -> Happened,
+    ) {
+        if self.plan.tells {
+            self.keep_event(opening, at, what());
+        }
+    }
+
+    #[cold]
+    fn keep_event(&self, (cohort, connection): (usize, u32), at: Timestamp, what: Happened) {
+        let event = Event {
+            at,
+            cohort,
+            connection,
+            what,
+        };
+        let events = &mut self.shard.borrow_mut().events;
+        events.keep(event, Event::MAX_ROWS);
     }
 
     /// Records what the part of a client told.

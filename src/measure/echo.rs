@@ -1,6 +1,7 @@
 //! One answered message as a single record, for users who analyse single messages, and single records of any kind.
 //! Kept only if it was asked for, and never more than a shard has room for.
 
+use super::event::Event;
 use super::trace::Trace;
 use crate::units::Timestamp;
 
@@ -33,8 +34,10 @@ impl Echo {
 
 /// The single answered messages of one interval.
 pub type Echoes = Singles<Echo>;
-/// What happened on connections in one interval.
+/// What passed on connections in one interval.
 pub type Traces = Singles<Trace>;
+/// What happened to clients in one interval.
+pub type Events = Singles<Event>;
 
 /// The single records of one interval.
 #[derive(Debug, Clone, PartialEq)]

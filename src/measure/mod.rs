@@ -10,6 +10,7 @@ mod connection_record;
 mod delivery;
 mod echo;
 mod ending;
+mod event;
 mod fallbacks;
 mod health;
 mod histogram;
@@ -34,8 +35,9 @@ pub use delivery::{
     Audience, ClosedSecond, Deliveries, Heard, HeardBy, Listener, Outcome, Reach, Receipt,
     TopicChange, TopicIndex, second_before,
 };
-pub use echo::{Echo, Echoes, Traces};
+pub use echo::{Echo, Echoes, Events, Traces};
 pub use ending::{Ending, State, TcpView};
+pub use event::{Event, Happened, Opened};
 pub use fallbacks::{Fallback, Fallbacks};
 pub use health::Health;
 pub use histogram::{Encoded, Histogram, HistogramError};

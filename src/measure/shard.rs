@@ -6,7 +6,7 @@ use super::agreed::Agreed;
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
 use super::delivery::Deliveries;
-use super::echo::{Echoes, Traces};
+use super::echo::{Echoes, Events, Traces};
 use super::ending::Ending;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
@@ -161,6 +161,8 @@ pub struct Shard {
     pub echoes: Echoes,
     /// What happened on connections, likewise.
     pub traces: Traces,
+    /// What happened to clients, likewise.
+    pub events: Events,
     /// Seconds of fan-out that are over. They are put together for each interval, and `merge` does not add them.
     pub deliveries: Deliveries,
 }
@@ -196,6 +198,7 @@ impl Shard {
             more_records: 0,
             echoes: Echoes::default(),
             traces: Traces::default(),
+            events: Events::default(),
             deliveries: Deliveries::default(),
         }
     }
@@ -294,6 +297,7 @@ impl Shard {
         self.more_records = 0;
         self.echoes.clear();
         self.traces.clear();
+        self.events.clear();
         self.deliveries.clear();
     }
 }

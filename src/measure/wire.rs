@@ -153,6 +153,8 @@ impl Shard {
             more_records,
             echoes: _,
             traces: _,
+            // Nobody watches single clients of another process.
+            events: _,
             deliveries,
         } = self;
         let names = layout.names();

@@ -1,6 +1,7 @@
 //! What the frames of a WebSocket go over: a TCP connection of their own, or a stream of one that is shared.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -89,6 +90,14 @@ impl Channel {
         match self {
             Self::Own(_) => None,
             Self::Stream(stream) => Some(stream.carrier().numbers.number),
+        }
+    }
+
+    /// Returns the address that was dialled, which others share if this is a stream; `None` over a Unix socket.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Own(link) => link.wire().peer(),
+            Self::Stream(stream) => stream.carrier().with_wire(|wire| wire.peer()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The interface of a connection to its session: messages in, messages out, and the evidence of its end.
 
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use super::end::TcpEnd;
@@ -117,6 +118,16 @@ pub(crate) trait Transport {
 
     /// Returns the version of TLS and how its session began, such as "1.3 full"; `None` without TLS.
     fn tls(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the address that was dialled; `None` over a Unix socket, and where it is not known.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns the end of the validity of the server's certificate, in seconds since 1970; `None` without TLS.
+    fn certificate_expires(&self) -> Option<i64> {
         None
     }
 

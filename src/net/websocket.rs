@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -205,6 +206,14 @@ impl Transport for WebSocket {
 
     fn frames_after_close(&self) -> u32 {
         self.reader.after_close()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.channel.peer()
+    }
+
+    fn certificate_expires(&self) -> Option<i64> {
+        Some(self.channel.tls_agreed()?.certificate?.expires)
     }
 
     fn local_port(&self) -> Option<u16> {

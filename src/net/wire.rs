@@ -118,6 +118,11 @@ impl Wire {
         self.tcp.local_addr().ok()
     }
 
+    /// Returns the address of the other end.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.tcp.peer_addr().ok()
+    }
+
     /// Returns the local port, which identifies the server's side of this connection.
     pub(crate) fn local_port(&self) -> Option<u16> {
         self.local().map(|address| address.port())

@@ -65,6 +65,8 @@ pub struct Plan {
     pub keeps_echoes: bool,
     /// Whether all that passes on each connection is kept and reported likewise.
     pub traces: bool,
+    /// Whether what happens to each client is kept and reported likewise.
+    pub tells: bool,
     /// For each cohort, what all its clients know from requests that were sent once; empty before.
     pub(crate) once: Vec<Once>,
     /// For each cohort, the number of its first connection.
@@ -219,6 +221,7 @@ impl Plan {
             seed,
             keeps_echoes: false,
             traces: false,
+            tells: false,
             once: Vec::new(),
             firsts,
             templates,

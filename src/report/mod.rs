@@ -53,6 +53,6 @@ pub use run::{
 };
 pub use search::{ProbeRecord, Search, Varied, search_csv, search_html, search_json};
 pub use summary_csv::write as summary_csv;
-pub use terminal::{Live, Style, failures, in_all, text};
+pub use terminal::{Live, Style, Watched, failures, in_all, text};
 pub use timeline_csv::write as timeline_csv;
 pub use words::in_short;

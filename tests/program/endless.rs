@@ -38,7 +38,8 @@ fn report(folder: &Path, number: u32) -> PathBuf {
 }
 
 fn sum(folder: &Path, reports: u32, metric: &str) -> u64 {
-    let counts = (1..=reports).map(|number| Report::read(&report(folder, number)).count(metric));
+    let counts =
+        (1..=reports).map(|number| Report::read_closed(&report(folder, number)).count(metric));
     counts.sum()
 }
 
@@ -56,7 +57,7 @@ fn signals_close_reports_and_end_the_run() {
     let ended = running.end();
     assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
     let reports: Vec<Report> = (1..=3)
-        .map(|number| Report::read(&report(ended.folder(), number)))
+        .map(|number| Report::read_closed(&report(ended.folder(), number)))
         .collect();
     for report in &reports {
         assert_eq!(report.json["outcome"], "completed");
@@ -94,7 +95,8 @@ fn reports_are_judged_each_and_the_worst_decides() {
     let ended = running.end();
     assert_eq!(ended.code, 3, "{}\n{}", ended.stdout, ended.stderr);
     let folder = ended.folder();
-    let passed = |number| Report::read(&report(folder, number)).json["verdict"]["passed"].clone();
+    let passed =
+        |number| Report::read_closed(&report(folder, number)).json["verdict"]["passed"].clone();
     assert_eq!((passed(1), passed(2)), (false.into(), true.into()));
     assert!(ended.stderr.contains("1 did not pass"), "{}", ended.stderr);
 }

@@ -14,7 +14,7 @@ use std::process::Output;
 
 use common::process;
 
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -27,6 +27,7 @@ const DOCUMENTS: [&str; 13] = [
     "docs/measurement.md",
     "docs/performance.md",
     "docs/sessions.md",
+    "docs/watch.md",
     "reports/README.md",
 ];
 

@@ -15,6 +15,7 @@ use crate::cli::observer::RunObserver;
 use crate::cli::past::{Generator, Past};
 use crate::cli::signals::Signals;
 use crate::cli::target::RunningTarget;
+use crate::cli::term;
 use crate::engine;
 use crate::fleet::{Assigned, OfAgent, Seat, Started};
 use crate::measure::{Summary, Surroundings};
@@ -121,7 +122,7 @@ pub(super) fn lead(
     } = judging;
     let Started { led, following } = begun;
     sleep_until(led.origin);
-    let mut observer = RunObserver::new(&loaded.scenario, &around, None, quiet);
+    let mut observer = RunObserver::new(&loaded.scenario, &around, None, term::progress(quiet));
     let finished = engine::lead(plan, led, interrupt, &mut observer);
     let mut finished = finished.map_err(CliError::Engine)?;
     let heard = signals.count();

@@ -204,7 +204,7 @@ impl Prepared<'_> {
         };
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(|source| CliError::write(&path, source))?;
-        let inner = RunObserver::new(&loaded.scenario, &around, None, play.quiet);
+        let inner = RunObserver::new(&loaded.scenario, &around, None, term::progress(play.quiet));
         let recording = Recording::begin(file, &head, layout, inner);
         let recording = recording.map_err(|source| CliError::write(&path, source))?;
         joined.ends_alone(Duration::from_millis(assigned.orphan_grace_ms), named);

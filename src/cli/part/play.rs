@@ -92,7 +92,12 @@ impl Part<'_> {
                 utc(start_at)
             ));
         }
-        let inner = RunObserver::new(&self.loaded.scenario, &around, None, self.quiet);
+        let inner = RunObserver::new(
+            &self.loaded.scenario,
+            &around,
+            None,
+            term::progress(self.quiet),
+        );
         let recording = Recording::begin(file, &head, layout, inner);
         let mut recording = recording.map_err(|source| CliError::write(record, source))?;
         let (origin, late) = wait_until(start_at, &signals)?;

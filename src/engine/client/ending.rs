@@ -7,7 +7,7 @@ use tracing::debug;
 use super::Client;
 use crate::engine::saved;
 use crate::engine::session::{Session, Verdict};
-use crate::measure::{Ending, Shard, State};
+use crate::measure::{Ending, Happened, Shard, State};
 use crate::metric::{Cause, Counter};
 use crate::net::{Failure, Transport};
 use crate::scenario::{HttpVersion, OnDead};
@@ -166,6 +166,10 @@ impl Client {
             missed = ending.pings_missed,
             "ended"
         );
+        let opening = (self.opening.cohort, self.opening.connection);
+        let now = self.shared.clock.now();
+        let told = || Happened::Ended(Box::new(ending.clone()));
+        self.shared.tell(opening, now, told);
         self.shared
             .shard
             .borrow_mut()

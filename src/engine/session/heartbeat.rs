@@ -8,7 +8,7 @@ use crate::engine::heart::{Heart, Missed, Pong};
 use crate::engine::play::Play;
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
-use crate::measure::{By, EndedBy, Fitting};
+use crate::measure::{By, EndedBy, Fitting, Happened};
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
 use crate::plan::{PingName, TextPong};
@@ -98,6 +98,10 @@ impl<T: Transport> Session<T> {
         {
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsMissed)
+            });
+            let in_row = self.heart.as_ref().map_or(0, Heart::missed_in_row);
+            shared.tell((self.cohort, self.connection), now, || Happened::Missed {
+                in_row,
             });
             if dead && self.declared_dead.is_none() {
                 // Counts the bytes that this turn has read, too.
@@ -304,6 +308,7 @@ impl<T: Transport> Session<T> {
             }
             Pong::Unsolicited => self.heard.other_pong = Some(now),
         }
+        shared.tell_pong((self.cohort, self.connection), pong, now);
         let (at, counter, rtt) = match pong {
             Pong::InTime { intended, rtt } => (intended, Counter::PongsReceived, Some(rtt)),
             Pong::Late { intended, rtt } | Pong::Overdue { intended, rtt } => {
@@ -330,5 +335,20 @@ impl<T: Transport> Session<T> {
     /// Tells a connection that is traced that its heartbeat took the last message.
     pub(super) fn taken_by_heartbeat(&mut self, play: &Play) {
         (self.transport).took(By::Heartbeat, Fitting::Right, play.saved());
+    }
+}
+
+impl Shared {
+    /// Tells the observer of an answer to a ping, if the plan says so.
+    fn tell_pong(&self, opening: (usize, u32), pong: Pong, now: Timestamp) {
+        match pong {
+            Pong::InTime { rtt, .. } => self.tell(opening, now, || Happened::Answered { rtt }),
+            Pong::Overdue { rtt, .. } => {
+                self.tell(opening, now, || Happened::Missed { in_row: 1 });
+                self.tell(opening, now, || Happened::Late { rtt });
+            }
+            Pong::Late { rtt, .. } => self.tell(opening, now, || Happened::Late { rtt }),
+            Pong::Unsolicited => {}
+        }
     }
 }

@@ -134,7 +134,7 @@ fn times_of_a_report_count_from_its_begin() {
     let starts: Vec<u64> = second.timeline.iter().map(|row| row.second).collect();
     assert_eq!(starts, [0, 1, 2]);
     assert_eq!(second.intervals[0].from, Timestamp::ORIGIN);
-    assert_eq!(second.count("pings.sent"), 6);
+    assert_eq!(second.count(Counter::PingsSent.name()), 6);
     let ended = second.endings.rows.iter().map(|ending| ending.ended_ns);
     let seconds = [0, 1, 2].map(|second| Some(Timestamp::ORIGIN + second * Interval::SECOND));
     assert_eq!(ended.collect::<Vec<_>>(), seconds);

@@ -2,13 +2,14 @@
 //! and above it what is over; a plain line every few seconds elsewhere. Depends only on snapshots.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::block::{self, Block, MIN_WIDTH};
 use super::lines::{clock, line, state};
-use crate::measure::Progress;
+use super::watch::Watched;
+use crate::measure::{Events, Progress};
 use crate::report::words::phase_name;
 
 /// The seconds between two plain lines.
@@ -35,10 +36,49 @@ enum View {
         /// The second of the last line that was shown.
         shown: Option<u64>,
     },
+    Watched {
+        watched: Box<Watched>,
+        /// What the table is drawn with, and the size of the terminal; `None`: there is no table.
+        table: Option<Table>,
+        /// Where lines go; `None`: above the table.
+        out: Option<Box<dyn Write + Send>>,
+    },
     Quiet,
 }
 
+/// A table that is drawn in place.
+struct Table {
+    bar: ProgressBar,
+    size: fn() -> (usize, usize),
+}
+
 impl Live {
+    /// Shows a line to `out` when something happens to a client and, where `size` tells the columns and lines of the
+    /// terminal on standard error, a table below; without `out` the lines stand above it.
+    pub fn watching(
+        watched: Watched,
+        size: Option<fn() -> (usize, usize)>,
+        out: Option<Box<dyn Write + Send>>,
+    ) -> Self {
+        let view = View::Watched {
+            watched: Box::new(watched),
+            table: size.map(|size| Table {
+                bar: new_bar(ProgressDrawTarget::stderr()).with_style(table_style()),
+                size,
+            }),
+            out,
+        };
+        Self { view, last: None }
+    }
+
+    /// Takes what happened to clients; `now` is the end of that second by the clock of the run and by the wall clock.
+    pub fn events(&mut self, events: &Events, now: (Duration, SystemTime)) {
+        if let View::Watched { watched, .. } = &mut self.view {
+            let lines = watched.take(events, now);
+            lines.iter().for_each(|line| self.line(line));
+        }
+    }
+
     /// Shows a block that moves, or a line where the terminal on standard error has fewer columns or lines than it
     /// needs; finished phases stay above it.
     pub fn bars((columns, lines): (usize, usize)) -> Self {
@@ -73,6 +113,14 @@ impl Live {
         let changed = (self.last.as_ref()).is_some_and(|last| last.phase != now.phase);
         match &mut self.view {
             View::Quiet => {}
+            View::Watched { watched, table, .. } => {
+                let lines = watched.second(now);
+                if let Some(Table { bar, size }) = table {
+                    bar.set_message(watched.table(size()).join("\n"));
+                    bar.tick();
+                }
+                lines.iter().for_each(|line| self.line(line));
+            }
             View::Lines { out, shown } => {
                 let second = now.elapsed.as_secs();
                 let is_due = shown.is_none_or(|shown| second >= shown + EVERY);
@@ -102,13 +150,25 @@ impl Live {
             View::Bars { bar, target, .. } => {
                 bar.get_or_insert_with(|| new_bar(target())).println(line);
             }
+            View::Watched { table, out, .. } => match (table, out) {
+                (_, Some(out)) => {
+                    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+                }
+                (Some(table), None) => table.bar.println(line),
+                (None, None) => {}
+            },
         }
     }
 
     /// Ends the view after the run: marks the last phase as done, and releases the terminal.
     pub fn finish(mut self) {
-        if let View::Bars { bar, .. } = &mut self.view {
-            finish(bar, self.last.as_ref());
+        match &mut self.view {
+            View::Bars { bar, .. } => finish(bar, self.last.as_ref()),
+            // The last table stays.
+            View::Watched {
+                table: Some(table), ..
+            } => table.bar.finish(),
+            View::Watched { .. } | View::Lines { .. } | View::Quiet => {}
         }
     }
 }
@@ -156,6 +216,10 @@ fn style(has_end: bool, has_block: bool) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("the template is a constant that indicatif takes")
         .progress_chars("━╸─")
+}
+
+fn table_style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg}").expect("the template is a constant that indicatif takes")
 }
 
 fn finished_style() -> ProgressStyle {

@@ -9,10 +9,12 @@ mod page;
 mod style;
 mod text;
 mod times;
+mod watch;
 mod whole;
 
 pub use live::Live;
 pub use outcome::write as failures;
 pub use style::Style;
 pub use text::write as text;
+pub use watch::Watched;
 pub use whole::in_all;

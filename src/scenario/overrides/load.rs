@@ -115,7 +115,9 @@ pub(super) fn duration(file: &mut File, wanted: Lasts, problems: &mut Problems) 
         return;
     };
     let Some(wanted) = wanted.limit() else {
-        problems.push(option(OPTION, "cannot be `endless` with `load.stages`"));
+        let mut problem = option(OPTION, "cannot be `endless` with `load.stages`");
+        problem.hint = Some("give their length, like `--duration 10m`".into());
+        problems.push(problem);
         return;
     };
     let durations = || {
