@@ -256,7 +256,58 @@ async fn a_signal_closes_politely_and_prints_the_counts() {
         assert!(wait_at_most(&mut child, Duration::from_secs(3)).success());
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "served: connections 1, text messages 1, bytes 5\n");
+        let page = url.replacen("ws", "http", 1);
+        assert_eq!(
+            rest,
+            format!(
+                "try a server by hand at {page}/\nserved: connections 1, text messages 1, bytes 5\n"
+            )
+        );
+    }
+}
+
+/// Whatever opens pages on this system is called with the address of the page, and need not be there.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_page_is_opened_in_the_browser() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let opener = folder.path().join("xdg-open");
+    let called = folder.path().join("called");
+    let script = format!("#!/bin/sh\necho \"$1\" >{}\n", called.display());
+    std::fs::write(&opener, script).unwrap();
+    std::fs::set_permissions(&opener, PermissionsExt::from_mode(0o755)).unwrap();
+    for has_opener in [true, false] {
+        let mut command = process::command(WSBENCH);
+        command.args(["serve", "--port", "0", "--open"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        match has_opener {
+            true => command.env("PATH", format!("{}:/bin:/usr/bin", folder.path().display())),
+            false => command.env("PATH", "/nowhere"),
+        };
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let page = lines.nth(1).unwrap().unwrap();
+        let page = page.strip_prefix("try a server by hand at ").unwrap();
+        if has_opener {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while std::fs::read_to_string(&called).unwrap_or_default() != format!("{page}\n") {
+                assert!(Instant::now() < deadline, "not opened: {page}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        } else {
+            let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
+            let note = errors.next().unwrap().unwrap();
+            assert!(
+                note.starts_with("note: no browser could be opened"),
+                "{note}"
+            );
+            let hint = errors.next().unwrap().unwrap();
+            assert_eq!(hint, format!("hint: open {page} yourself"));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
 

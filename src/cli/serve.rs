@@ -1,5 +1,5 @@
 //! `wsbench serve`: the built-in server alone, for a first try and for tests.
-//! Prints its address, serves until it is told to stop, then prints its counts.
+//! Prints its address and that of its page, serves until it is told to stop, then prints its counts.
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -65,6 +65,9 @@ pub struct Args {
     /// Seed that decides which messages are dropped, and when heartbeats start
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
+    /// Open the page to try a server by hand in the browser
+    #[arg(long, conflicts_with = "tied")]
+    open: bool,
     /// Stop at the end of standard input, and print the counts as one line of JSON
     #[arg(long, hide = true)]
     tied: bool,
@@ -169,7 +172,15 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
     let server = EchoServer::bind(address, args.behaviour())
         .map_err(|source| ServeError::Listen { address, source })?;
     let stop = stop_signal(args.tied)?;
-    print_line(&format!("{LISTENING}{}", server.url()))?;
+    let mut first = format!("{LISTENING}{}", server.url());
+    if !args.tied {
+        // In one piece: who started the server may read one line and no more.
+        first += &format!("\ntry a server by hand at {}", server.page());
+    }
+    print_line(&first)?;
+    if args.open {
+        open(&server.page());
+    }
     if !args.host.is_loopback() {
         term::note("note: other machines can connect too, without TLS and without a password");
     }
@@ -184,6 +195,15 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
     // Ignores the error: the process that started the server may have ended, and nobody can be told.
     let _ = print_line(&format!("{gap}{last}"));
     Ok(())
+}
+
+/// Opens a page in the browser that the system says is the user's. Without one the server serves all the same.
+fn open(page: &str) {
+    if let Err(error) = open::that_detached(page) {
+        term::note(&format!(
+            "note: no browser could be opened ({error})\nhint: open {page} yourself"
+        ));
+    }
 }
 
 /// Completes at Ctrl-C or SIGTERM, and for a tied server at the end of standard input.
@@ -222,9 +242,10 @@ fn terminated() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Prints it in one piece.
 fn print_line(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
+    out.write_all(format!("{line}\n").as_bytes())?;
     out.flush()
 }
 

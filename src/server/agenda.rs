@@ -1,8 +1,8 @@
-//! The pending sends of one connection of the built-in server, with their times: delayed answers, pushes, pings.
+//! The pending sends of one connection of the built-in server, with their times: delayed answers, pushes, pings, the time.
 //! Uses no socket; the caller passes the time.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -17,6 +17,8 @@ use super::schedule::Schedule;
 /// answer has been sent.
 const MAX_WAITING: usize = 4096;
 const MAX_WAITING_BYTES: usize = 1 << 20;
+/// How often the server's time is told, to who asked for it.
+const TIME_EVERY: Duration = Duration::from_secs(1);
 
 /// The sends of one connection that are not immediate.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Agenda {
     room: usize,
     push: Option<Schedule>,
     ping: Option<Schedule>,
+    /// When the server's time is told.
+    time: Option<Schedule>,
 }
 
 /// The decision about a received message.
@@ -68,7 +72,13 @@ impl Agenda {
             ping: behaviour
                 .ping
                 .map(|every| Schedule::new(opened + every, every)),
+            time: None,
         }
+    }
+
+    /// Also tells the server's time, from now on.
+    pub(super) fn tell_time(&mut self, now: Instant) {
+        self.time = Some(Schedule::new(now, TIME_EVERY));
     }
 
     /// Decides about the answer to a message received now.
@@ -94,7 +104,8 @@ impl Agenda {
         let answer = self.waiting.front().map(|(at, _)| *at);
         let push = self.push.as_ref().map(Schedule::at);
         let ping = self.ping.as_ref().map(Schedule::at);
-        [answer, push, ping].into_iter().flatten().min()
+        let time = self.time.as_ref().map(Schedule::at);
+        [answer, push, ping, time].into_iter().flatten().min()
     }
 
     /// Takes one send that is due.
@@ -107,6 +118,10 @@ impl Agenda {
         if let Some(number) = self.ping.as_mut().and_then(|s| s.take(now)) {
             let payload = Bytes::from(number.to_string());
             return Some(DueMessage::Ping(Message::Ping(payload)));
+        }
+        if self.time.as_mut().and_then(|s| s.take(now)).is_some() {
+            let time = humantime::format_rfc3339_millis(SystemTime::now());
+            return Some(DueMessage::Push(Message::text(time.to_string())));
         }
         let number = self.push.as_mut().and_then(|s| s.take(now))?;
         let size = self.behaviour.push.map_or(0, |p| p.size.as_usize());
@@ -122,6 +137,7 @@ impl Agenda {
         self.waiting_bytes = 0;
         self.push = None;
         self.ping = None;
+        self.time = None;
     }
 }
 

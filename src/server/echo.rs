@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +69,16 @@ impl EchoServer {
     /// The URL for clients.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// The address of the page to try servers by hand, for a browser on this machine.
+    pub fn page(&self) -> String {
+        let here = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}/", SocketAddr::new(here, self.address.port()))
     }
 
     /// A handle to read the counts while the server runs.

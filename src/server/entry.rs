@@ -1,5 +1,6 @@
 //! The way into the built-in server: from an accepted socket to an open WebSocket, or to its end.
 
+use std::borrow::Cow;
 use std::future::pending;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::counts::Counter;
+use super::page;
 use super::rooms::{Asked, Rooms};
 
 /// The longest time from the accepted socket to the 101, and for each request before the upgrade.
@@ -20,7 +23,9 @@ const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
 /// The longest message that is accepted, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
-/// How requests begin that are no upgrade.
+/// Who asks for this path is told the server's time each second, beside the echo.
+const TIME: &str = "/time";
+/// How requests to the rooms begin, but for a POST.
 const POLL: &[u8] = b"GET /poll";
 const LONG_POLL: &[u8] = b"GET /long-poll";
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
@@ -33,45 +38,105 @@ const UNSENT: u32 = 16 << 10;
 /// What became of an accepted socket.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Open(Box<WebSocketStream<TcpStream>>),
+    Open {
+        socket: Box<WebSocketStream<TcpStream>>,
+        /// Whether the client asked to be told the server's time.
+        tells_time: bool,
+    },
     /// It was answered by HTTP and ended.
     Done,
     /// It ended, and was nothing else.
     Failed,
 }
 
-/// Completes the handshake, behind the login of the rooms if there are any.
-pub(super) async fn accept(socket: TcpStream, rooms: Option<&Rooms>, counter: &Counter) -> Entry {
+/// Completes the handshake, behind the requests to the rooms if there are any. A browser that asks for a page gets it.
+pub(super) async fn accept(
+    mut socket: TcpStream,
+    rooms: Option<&Rooms>,
+    counter: &Counter,
+) -> Entry {
     if let Some(rooms) = rooms {
         hold_little(&socket);
-        return until_upgrade(socket, rooms, counter).await;
+        match until_upgrade(socket, rooms).await {
+            Ok(upgrade) => socket = upgrade,
+            Err(ended) => return ended,
+        }
     }
-    if let Ok(Some(refusal)) = timeout(TIMEOUT, refusal(&socket)).await {
+    if let Ok(Some(other)) = timeout(TIMEOUT, other_answer(&socket)).await {
         // Who has the answer finds it counted.
-        counter.failed();
-        let _ = timeout(TIMEOUT, answer(socket, refusal)).await;
+        if other.is_refusal {
+            counter.failed();
+        }
+        let _ = timeout(TIMEOUT, answer(socket, &other.bytes)).await;
         return Entry::Done;
     }
-    let upgrade = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
-    match timeout(TIMEOUT, upgrade).await {
-        Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
-        _ => Entry::Failed,
+    upgrade(socket, rooms, counter).await
+}
+
+async fn upgrade(socket: TcpStream, rooms: Option<&Rooms>, counter: &Counter) -> Entry {
+    let mut tells_time = false;
+    #[expect(clippy::result_large_err, reason = "the library's type")]
+    let check = |request: &Request, mut response: Response| {
+        if let Some(refusal) = rooms.and_then(|rooms| rooms.login.refuses(request)) {
+            counter.unauthorized();
+            return Err(refusal);
+        }
+        tells_time = request.uri().path() == TIME;
+        // A browser takes no answer that chooses none of the subprotocols that it offered.
+        if let Some(first) = first_subprotocol(request) {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, first);
+        }
+        Ok(response)
+    };
+    let upgrade = tokio_tungstenite::accept_hdr_async_with_config(socket, check, Some(config()));
+    let Ok(Ok(socket)) = timeout(TIMEOUT, upgrade).await else {
+        return Entry::Failed;
+    };
+    Entry::Open {
+        socket: Box::new(socket),
+        tells_time,
     }
 }
 
-/// The longest request that is judged before the library reads it, in bytes.
-const MAX_JUDGED: usize = 4 << 10;
+fn first_subprotocol(request: &Request) -> Option<HeaderValue> {
+    let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL)?;
+    let first = offered.to_str().ok()?.split(',').next()?.trim();
+    HeaderValue::from_str(first)
+        .ok()
+        .filter(|first| !first.is_empty())
+}
+
+/// The longest request that is judged before the library reads it, in bytes. A browser sends a server of this machine the
+/// cookies of all others.
+const MAX_JUDGED: usize = 16 << 10;
+const MAX_HEADERS: usize = 64;
 const NO_UPGRADE: &str =
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 const OTHER_VERSION: &str = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
     Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
 
-/// The answer to a request that is no upgrade, or one to another version (RFC 6455 sections 4.2.1 and 4.2.2), which the
-/// library would end without a word. Judges only a request that has come whole, as clients send it. Reads nothing.
-async fn refusal(socket: &TcpStream) -> Option<&'static str> {
-    let mut came = [0; MAX_JUDGED];
+/// What a request is answered with that is not upgraded.
+struct Other {
+    bytes: Cow<'static, str>,
+    is_refusal: bool,
+}
+
+impl Other {
+    fn refusal(bytes: &'static str) -> Option<Self> {
+        Some(Self {
+            bytes: bytes.into(),
+            is_refusal: true,
+        })
+    }
+}
+
+/// The answer to a request for a page, to one that is no upgrade, or to one to another version (RFC 6455 sections 4.2.1
+/// and 4.2.2), which the library would end without a word. Judges only a request that has come whole, as clients send it.
+/// Reads nothing.
+async fn other_answer(socket: &TcpStream) -> Option<Other> {
+    let mut came = vec![0; MAX_JUDGED];
     let length = socket.peek(&mut came).await.ok()?;
-    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if !request
         .parse(&came[..length])
@@ -85,12 +150,24 @@ async fn refusal(socket: &TcpStream) -> Option<&'static str> {
             .find(|header| header.name.eq_ignore_ascii_case(name))
             .map(|header| header.value)
     };
-    if request.method != Some("GET") || value("Sec-WebSocket-Key").is_none() {
-        return Some(NO_UPGRADE);
+    let is_get = request.method == Some("GET");
+    if is_get
+        && value("Upgrade").is_none()
+        && value("Sec-WebSocket-Key").is_none()
+        && let Some(page) = request.path.and_then(page::answer)
+    {
+        return Some(Other {
+            bytes: page.into(),
+            is_refusal: false,
+        });
     }
-    value("Sec-WebSocket-Version")
-        .is_some_and(|version| version != b"13")
-        .then_some(OTHER_VERSION)
+    if !is_get || value("Sec-WebSocket-Key").is_none() {
+        return Other::refusal(NO_UPGRADE);
+    }
+    match value("Sec-WebSocket-Version") {
+        Some(version) if version != b"13" => Other::refusal(OTHER_VERSION),
+        _ => None,
+    }
 }
 
 async fn answer(mut socket: TcpStream, answer: &str) {
@@ -111,50 +188,37 @@ pub(super) async fn refuse(socket: TcpStream) {
     let _ = timeout(TIMEOUT, upgrade).await;
 }
 
-/// Answers requests until one is the upgrade.
-async fn until_upgrade(mut socket: TcpStream, rooms: &Rooms, counter: &Counter) -> Entry {
+/// Answers requests to the rooms until one is none, and returns the socket with that one unread.
+async fn until_upgrade(mut socket: TcpStream, rooms: &Rooms) -> Result<TcpStream, Entry> {
     let mut ended = Entry::Failed;
     loop {
         match timeout(TIMEOUT, is_upgrade(&socket)).await {
             Ok(Some(false)) => {}
-            Ok(Some(true)) => break,
-            _ => return ended,
+            Ok(Some(true)) => return Ok(socket),
+            _ => return Err(ended),
         }
         let Ok(Ok(asked)) = timeout(TIMEOUT, Asked::read(&mut socket)).await else {
-            return ended;
+            return Err(ended);
         };
         let answer = tokio::select! {
             answer = rooms.answer(asked) => answer,
-            () = gone(&socket) => return ended,
+            () = gone(&socket) => return Err(ended),
         };
         let bytes = answer.bytes();
         let Ok(Ok(())) = timeout(TIMEOUT, socket.write_all(bytes.as_bytes())).await else {
-            return ended;
+            return Err(ended);
         };
         if answer.status.is_success() {
             ended = Entry::Done;
         }
         if answer.is_last {
             let _ = timeout(TIMEOUT, end(socket)).await;
-            return ended;
+            return Err(ended);
         }
-    }
-    #[expect(clippy::result_large_err, reason = "the library's type")]
-    let check = |request: &Request, response: Response| match rooms.login.refuses(request) {
-        None => Ok(response),
-        Some(refusal) => {
-            counter.unauthorized();
-            Err(refusal)
-        }
-    };
-    let upgrade = tokio_tungstenite::accept_hdr_async_with_config(socket, check, Some(config()));
-    match timeout(TIMEOUT, upgrade).await {
-        Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
-        _ => Entry::Failed,
     }
 }
 
-/// Whether the next request is an upgrade, judged by its method and path; `None` if there is none. Reads nothing.
+/// Whether the next request is none to the rooms, judged by its method and path; `None` if there is none. Reads nothing.
 async fn is_upgrade(socket: &TcpStream) -> Option<bool> {
     let mut first = [0; LONG_POLL.len()];
     loop {

@@ -54,13 +54,16 @@ pub(super) async fn serve(
         entry::refuse(socket).await;
         return counter.failed();
     }
-    let socket = match entry::accept(socket, terms.rooms.as_deref(), &counter).await {
-        Entry::Open(socket) => *socket,
+    let (socket, tells_time) = match entry::accept(socket, terms.rooms.as_deref(), &counter).await {
+        Entry::Open { socket, tells_time } => (*socket, tells_time),
         Entry::Done => return,
         Entry::Failed => return counter.failed(),
     };
     let connection = terms.connection;
     let mut session = Session::new(socket, terms, counter.open());
+    if tells_time {
+        session.agenda.tell_time(Instant::now());
+    }
     let stopped = async {
         // An error means that the server is gone, which is a stop too.
         let spread = stop.wait_for(Option::is_some).await.ok().and_then(|s| *s);

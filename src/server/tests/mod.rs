@@ -1,5 +1,6 @@
 //! Tests the built-in server over loopback: as an echo, with rooms, with a correct heartbeat, and with each defect.
 
+mod browser;
 mod echo;
 mod guilty;
 mod innocent;
