@@ -12,6 +12,7 @@ mod closing;
 mod cluster;
 mod compare;
 mod comparison;
+mod completions;
 mod conclude;
 mod error;
 mod files;
@@ -21,6 +22,7 @@ mod formats;
 mod init;
 mod input;
 mod log;
+mod man;
 mod merge;
 mod messages;
 mod observer;
@@ -113,6 +115,10 @@ enum Command {
     Presets,
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Print what a shell needs to complete the command line
+    Completions(completions::Args),
+    /// Write the man pages, one for each command
+    Man(man::Args),
 }
 
 /// Parses the command line, executes the command, and returns its exit code.
@@ -143,6 +149,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
         Command::Presets => presets::run(),
         Command::Schema => schema::run(),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     let exit = result.unwrap_or_else(|error| {
         term::error(&error);

@@ -11,6 +11,7 @@ mod breaks;
 mod built_in;
 mod endless;
 mod fanout;
+mod installed;
 mod interrupts;
 mod leftovers;
 mod logins;
