@@ -9,13 +9,14 @@ use common::run::{Run, shortened};
 use wsbench::scenario::shipped;
 
 /// The scenarios that a test below runs.
-const PLAYED: [&str; 8] = [
+const PLAYED: [&str; 9] = [
     "chat",
     "co-editing",
     "danmaku",
     "game",
     "lesson",
     "meeting",
+    "polling",
     "quotes",
     "subscription",
 ];
@@ -120,6 +121,29 @@ fn meeting() {
     // Two calls of each, with six messages to the three others.
     assert_eq!(run.count("awaits.met"), 2 * 24);
     assert_eq!(run.count("delivery.published"), 2 * 24 * 6);
+}
+
+/// Each group hears each piece of news once, in its own way.
+#[test]
+fn polling() {
+    let run = play(
+        "polling",
+        &[
+            ("connections = 200", "connections = 20"),
+            ("\"20s\"", "\"4s\""),
+            // Beside other tests, times say nothing.
+            ("< 250ms", "< 20s"),
+            ("< 500ms", "< 20s"),
+            ("< 1500ms", "< 20s"),
+        ],
+    );
+    for age in ["pushed", "polled", "dialled", "waited"] {
+        let heard = run.count(&format!("age.{age}"));
+        assert!(heard >= 20 * 3, "{age}: {heard}");
+    }
+    // A request for each piece of news, and a connection for each request of one group.
+    assert!(run.count("messages.answered") >= 3 * 20 * 3);
+    assert!(run.count("connections.renewed") >= 20 * 3);
 }
 
 #[test]

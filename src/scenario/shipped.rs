@@ -26,6 +26,7 @@ pub const ALL: &[(&str, &str)] = shipped![
     "idle-cost-pings",
     "lesson",
     "meeting",
+    "polling",
     "proxy-idle",
     "push",
     "quotes",
