@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod reference;
 mod scenarios;
 mod tables;
 
@@ -13,20 +14,32 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use common::process;
+use wsbench::scenario::shipped;
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 25] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/SUMMARY.md",
+    "docs/baselines.md",
     "docs/capacity.md",
     "docs/cluster.md",
+    "docs/coming-from.md",
     "docs/connections.md",
     "docs/design.md",
     "docs/dialects.md",
     "docs/heartbeats.md",
+    "docs/how-to/ci.md",
+    "docs/how-to/proxies.md",
+    "docs/index.md",
     "docs/measurement.md",
     "docs/performance.md",
+    "docs/polling.md",
+    "docs/probe.md",
+    "docs/reference.md",
+    "docs/rooms.md",
     "docs/sessions.md",
+    "docs/tutorial.md",
     "docs/watch.md",
     "reports/README.md",
 ];
@@ -153,13 +166,15 @@ fn assert_exists(command: &str, arguments: &[String]) {
     for option in rest.iter().filter(|word| word.starts_with("--")) {
         assert!(help.contains(option.as_str()), "{command}: no {option}");
     }
-    // Skips a scenario that the document itself shows: another test reads it.
-    const SHOWN: [&str; 2] = ["promises.toml", "room.toml"];
-    let is_shown = rest
-        .first()
-        .is_some_and(|word| SHOWN.contains(&word.as_str()));
-    let is_input = rest.first().is_some_and(|word| !word.starts_with("--")) && !is_shown;
-    if matches!(subcommand.as_str(), "run" | "check") && is_input {
+    // What a document shows or takes for granted is no file here; another test reads what it shows.
+    let is_there = rest.first().is_some_and(|word| {
+        let is_shipped = shipped::named(word).is_some();
+        is_shipped || word.starts_with("ws://") || root().join(word).is_file()
+    });
+    let asks = wsbench(&["check", "--help"]);
+    let mut options = rest.iter().filter(|word| word.starts_with("--"));
+    let can_be_checked = is_there && options.all(|option| asks.contains(option.as_str()));
+    if matches!(subcommand.as_str(), "run" | "check") && can_be_checked {
         let mut arguments = vec!["check"];
         arguments.extend(rest.iter().map(String::as_str));
         assert!(

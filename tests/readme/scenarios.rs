@@ -6,26 +6,18 @@ use std::fs;
 use wsbench::scenario::{self, Dialect, Outside, Overrides, Source};
 
 use super::tables::{assert_same, rows};
-use super::{blocks, read, root};
+use super::{DOCUMENTS, blocks, read, root};
 
 #[test]
-fn every_scenario_in_the_readme_parses() {
-    every_scenario_parses("README.md");
-}
-
-#[test]
-fn every_scenario_of_the_page_on_sessions_parses() {
-    every_scenario_parses("docs/sessions.md");
-}
-
-#[test]
-fn every_scenario_of_the_page_on_connections_parses() {
-    every_scenario_parses("docs/connections.md");
-}
-
-#[test]
-fn every_scenario_of_the_page_on_dialects_parses() {
-    every_scenario_parses("docs/dialects.md");
+fn every_scenario_of_every_document_parses() {
+    let mut read = 0;
+    for document in DOCUMENTS {
+        if super::read(document).contains("\n```toml\n") {
+            every_scenario_parses(document);
+            read += 1;
+        }
+    }
+    assert!(read > 8, "{read} documents have scenarios");
 }
 
 /// And begins with a scenario to copy.
