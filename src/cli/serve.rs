@@ -200,7 +200,7 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
 /// Opens a page in the browser that the system says is the user's. Without one the server serves all the same.
 fn open(page: &str) {
     if let Err(error) = open::that_detached(page) {
-        term::note(&format!(
+        term::note(format!(
             "note: no browser could be opened ({error})\nhint: open {page} yourself"
         ));
     }
