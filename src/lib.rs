@@ -27,6 +27,8 @@
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`search`] | the search for the most that holds: what to try next, and what was found | knows a clock or a socket |
 //! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
+//! | [`output`] | where the numbers of a run go while it runs, one file for each kind | holds up a run |
+//! | [`web`] | the server of the dashboard and of what Prometheus reads | knows what is shown |
 //! | [`compare`] | sessions of runs, their differences and how sure those are; baselines | knows a clock, a socket or a file |
 //! | [`cli`] | composes all of it; prints | holds logic |
 //!
@@ -50,6 +52,7 @@ pub mod measure;
 pub mod metric;
 pub mod mqtt;
 pub mod net;
+pub mod output;
 pub mod plan;
 pub mod probe;
 pub mod record;
@@ -62,3 +65,4 @@ mod sys;
 pub mod time;
 pub mod units;
 pub mod verdict;
+pub mod web;

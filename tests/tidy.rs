@@ -80,6 +80,10 @@ const WALLS: &[(&str, &[&str])] = &[
             "search",
         ],
     ),
+    // What is sent is stored under the names that reports use too.
+    ("output", &["units", "metric", "measure", "report"]),
+    // Serves what it is given.
+    ("web", &[]),
     (
         "compare",
         &[

@@ -8,6 +8,7 @@ use super::attempt::{self, Attempt, Played};
 use super::comparison::{self, Formats, Opened};
 use super::error::CliError;
 use super::input::{Input, Loaded};
+use super::outputs::Outputs;
 use super::repeat::{folder, pause};
 use super::run::{parse_seed, parse_workers};
 use super::signals::Signals;
@@ -158,6 +159,7 @@ impl Turns<'_> {
             workers: self.workers,
             signals: self.signals,
             messages: None,
+            outputs: Outputs::default(),
             quiet: self.args.quiet,
             started_at,
             closing: None,

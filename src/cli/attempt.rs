@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::input::Loaded;
 use super::messages::Messages;
 use super::observer::RunObserver;
+use super::outputs::{Outputs, Still};
 use super::signals::Signals;
 use super::start::{self, Started};
 use super::term;
@@ -29,6 +30,8 @@ pub(super) struct Attempt<'a> {
     pub(super) signals: &'a Signals,
     /// The file of single messages, if it is asked for.
     pub(super) messages: Option<Messages>,
+    /// Where its numbers go while it runs.
+    pub(super) outputs: Outputs,
     pub(super) quiet: bool,
     pub(super) started_at: SystemTime,
     /// How its reports are closed while it goes on, if they are.
@@ -44,6 +47,8 @@ pub(super) struct Played {
     pub(super) failure: Option<CliError>,
     /// Whether the file of single messages was written without an error.
     pub(super) messages: Result<(), CliError>,
+    /// What shows it still.
+    pub(super) still: Still,
     /// How many signals had come when it was over.
     pub(super) heard: u8,
     /// What became of the reports that were closed before this one, if they could be.
@@ -132,6 +137,7 @@ impl Attempt<'_> {
             workers,
             signals,
             messages,
+            outputs,
             quiet,
             started_at,
             closing,
@@ -153,7 +159,8 @@ impl Attempt<'_> {
             Some(watched) if !quiet => term::watching(watched),
             _ => term::progress(quiet),
         };
-        let mut observer = RunObserver::new(&loaded.scenario, &around, messages, view);
+        let observer = RunObserver::new(&loaded.scenario, &around, messages, view);
+        let mut observer = observer.sending(outputs);
         if let Some(plan) = closing {
             observer.closes(plan, &records)?;
         }
@@ -173,10 +180,13 @@ impl Attempt<'_> {
         };
         let verdict = judge(&loaded.scenario, &finished.summary, &facts);
         let began = Duration::from(finished.began.saturating_since(Timestamp::ORIGIN));
+        let mut run = records.run(started_at + began, facts, finished.summary, verdict);
+        run.sent_to(ended.outputs);
         Ok(Played {
-            run: records.run(started_at + began, facts, finished.summary, verdict),
+            run,
             failure,
             messages: ended.messages,
+            still: ended.still,
             heard,
             closed: ended.closed,
             whole: finished.whole,

@@ -8,6 +8,7 @@ use super::serve::ServeError;
 use crate::engine::{EngineError, LimitError};
 use crate::host::{HostError, NamespaceError};
 use crate::net::ResolveError;
+use crate::output::DestinationError;
 use crate::relay::RelayError;
 use crate::report::{LabelsError, OutputError, ReadError};
 use crate::scenario::{Problems, Secrets};
@@ -69,6 +70,18 @@ pub(super) enum CliError {
     /// The server to probe could not be reached; explained in words.
     #[error("{0}")]
     NoConnection(String),
+    /// An `--output` is not what it has to be.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// A page cannot be served where it is asked for.
+    #[error(
+        "listen at {address} for {what}: {source}\nhint: name another address of this machine; port 0 takes a free one"
+    )]
+    Listen {
+        what: &'static str,
+        address: String,
+        source: io::Error,
+    },
     /// The labels of the command line do not go together.
     #[error(transparent)]
     Labels(#[from] LabelsError),
@@ -282,6 +295,10 @@ impl CliError {
             ErrorKind::AlreadyExists => Self::Exists(path),
             // It would have been created.
             ErrorKind::NotFound => Self::NoFolder(path),
+            ErrorKind::IsADirectory => Self::Write {
+                path,
+                source: io::Error::new(source.kind(), "it is a folder\nhint: name a file in it"),
+            },
             _ => Self::Write { path, source },
         }
     }
@@ -321,6 +338,8 @@ impl CliError {
             | Self::NoFolder(_)
             | Self::Write { .. }
             | Self::Labels(_)
+            | Self::Destination(_)
+            | Self::Listen { .. }
             | Self::Stored(_)
             | Self::NoBaseline { .. }
             | Self::NothingStrict

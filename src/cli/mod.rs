@@ -14,6 +14,7 @@ mod compare;
 mod comparison;
 mod completions;
 mod conclude;
+mod dashboard;
 mod error;
 mod files;
 #[cfg(feature = "cluster")]
@@ -26,6 +27,7 @@ mod man;
 mod merge;
 mod messages;
 mod observer;
+mod outputs;
 mod part;
 mod past;
 mod presets;

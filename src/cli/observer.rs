@@ -1,4 +1,5 @@
-//! Watches one run second by second: shows progress, keeps single messages, and ends the run where a gate says so.
+//! Watches one run second by second: shows progress, hands it to outputs, keeps single messages, and ends the run where a
+//! gate says so.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,11 +11,12 @@ use super::attempt::Records;
 use super::closing::{self, Closing};
 use super::error::CliError;
 use super::messages::Messages;
+use super::outputs::{Outputs, Still};
 use super::progress::Shown;
 use super::term;
 use crate::engine;
 use crate::measure::{Echoes, Events, Usage};
-use crate::report::Live;
+use crate::report::{Live, OutputRecord};
 use crate::scenario::Scenario;
 use crate::units::{Timestamp, counted};
 use crate::verdict::first_holding;
@@ -25,6 +27,7 @@ pub(super) struct RunObserver<'a> {
     scenario: &'a Scenario,
     around: &'a Around,
     messages: Option<Messages>,
+    outputs: Outputs,
     held: Option<String>,
     closing: Option<Closing>,
 }
@@ -37,6 +40,10 @@ pub(super) struct Watched {
     pub(super) messages: Result<(), CliError>,
     /// What became of the reports that were closed, if they could be.
     pub(super) closed: Option<closing::Ended>,
+    /// What each output took.
+    pub(super) outputs: Vec<OutputRecord>,
+    /// What shows the run still.
+    pub(super) still: Still,
 }
 
 impl<'a> RunObserver<'a> {
@@ -51,6 +58,7 @@ impl<'a> RunObserver<'a> {
             scenario,
             around,
             messages,
+            outputs: Outputs::default(),
             held: None,
             closing: None,
         }
@@ -70,10 +78,16 @@ impl<'a> RunObserver<'a> {
         Ok(())
     }
 
+    /// The same, which hands each second to these outputs.
+    pub(super) fn sending(self, outputs: Outputs) -> Self {
+        Self { outputs, ..self }
+    }
+
     /// Ends the progress view and the file of single messages, and reports how many messages are missing from it.
     pub(super) fn end(self) -> Watched {
         let closed = self.closing.map(Closing::end);
         self.progress.finish();
+        let (outputs, still) = self.outputs.finish();
         let left_out = self.messages.map_or(Ok(0), Messages::finish);
         if let Ok(more @ 1..) = left_out {
             term::note(format!(
@@ -85,6 +99,8 @@ impl<'a> RunObserver<'a> {
             held: self.held,
             messages: left_out.map(|_| ()),
             closed,
+            outputs,
+            still,
         }
     }
 }
@@ -111,6 +127,7 @@ impl engine::Observer for RunObserver<'_> {
 
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.progress.update(&second.progress);
+        self.outputs.second(second, self.scenario);
         if self.around.has_failed() {
             return ControlFlow::Break(());
         }

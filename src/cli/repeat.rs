@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::files;
 use super::formats::Opened;
 use super::input::Loaded;
+use super::outputs::Outputs;
 use super::past::Past;
 use super::signals::Signals;
 use super::term;
@@ -108,6 +109,7 @@ impl Repeat<'_> {
             workers: self.workers,
             signals: self.signals,
             messages: None,
+            outputs: Outputs::default(),
             quiet: self.quiet,
             started_at,
             closing: None,

@@ -10,11 +10,13 @@ use super::attempt::{self, Attempt, Played};
 use super::closing::{self, ClosingArgs};
 use super::conclude::Reporting;
 use super::error::CliError;
+use super::files::Needed;
 #[cfg(feature = "cluster")]
 use super::fleet::{Lead, LeadArgs};
 use super::input::{Input, Loaded};
 use super::log::Log;
 use super::messages::Messages;
+use super::outputs::{Opening, OutputArgs};
 #[cfg(feature = "cluster")]
 use super::part::or_its_name;
 use super::part::{Asked, Part, PartArgs};
@@ -52,7 +54,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_workers())]
     workers: Option<u16>,
     /// Run so often: a session, which counts as one value where versions are compared
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=100), conflicts_with_all = ["output", "dashboard"])]
     repeat: u16,
     #[command(flatten)]
     closing: ClosingArgs,
@@ -65,6 +67,8 @@ pub(super) struct Args {
     fleet: LeadArgs,
     #[command(flatten)]
     reporting: Reporting,
+    #[command(flatten)]
+    outputs: OutputArgs,
     /// End as by Ctrl-C at the end of standard input
     #[arg(long, hide = true)]
     tied: bool,
@@ -104,6 +108,7 @@ pub(super) struct Whole<'a> {
     pub(super) closing: &'a ClosingArgs,
     pub(super) against: &'a Against,
     pub(super) reporting: &'a Reporting,
+    pub(super) outputs: &'a OutputArgs,
     pub(super) tied: bool,
 }
 
@@ -118,6 +123,7 @@ impl Args {
             closing: &self.closing,
             against: &self.against,
             reporting: &self.reporting,
+            outputs: &self.outputs,
             tied: self.tied,
         }
     }
@@ -154,6 +160,7 @@ fn lead_agents(args: &Args, agents: usize) -> Result<Exit, CliError> {
         args: &args.fleet,
         against: &args.against,
         reporting: &args.reporting,
+        outputs: &args.outputs,
     };
     lead.run().map_err(|error| error.masked(&secrets))
 }
@@ -204,6 +211,16 @@ pub(super) fn run_loaded(
     let messages = messages_file(args, loaded, &output)?;
     let _log = log(args, loaded, Some(&output))?;
     let formats = args.reporting.formats.open(&loaded.files, None)?;
+    let outputs = args.outputs.open(Opening {
+        loaded,
+        labels: &labels,
+        seed: args.seed,
+        workers,
+        started_at,
+        needed: &needed(args, loaded),
+        report: &output,
+        stopper: signals.stopper(),
+    })?;
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let (output, closing) = match base {
         Some(base) => {
@@ -220,6 +237,7 @@ pub(super) fn run_loaded(
         workers,
         signals: &signals,
         messages,
+        outputs,
         quiet: args.reporting.quiet,
         started_at,
         closing,
@@ -229,6 +247,7 @@ pub(super) fn run_loaded(
         mut run,
         failure,
         messages,
+        still,
         heard,
         closed,
         whole,
@@ -236,13 +255,16 @@ pub(super) fn run_loaded(
     if let Some(past) = &past {
         past.settle(&mut run);
     }
+    let showing = still.show(&run);
     let failures = [failure, messages.err()];
     let Some(closing::Ended { all, output }) = closed else {
         let output = output.unwrap_or_else(|| unreachable!("no report was closed into it"));
         let concluded = (args.reporting).conclude(&run, output, formats, &signals, heard, failures);
+        showing.finish();
         return Ok(concluded);
     };
     let concluded = (args.reporting).conclude(&run, output?, formats, &signals, heard, failures);
+    showing.finish();
     let last = all.last(&run, concluded);
     if !args.reporting.quiet {
         let reports = all.sentence(last);
@@ -295,8 +317,20 @@ fn log(
     Log::start(path, &needed, &loaded.scenario.secrets).map(Some)
 }
 
+/// What outputs must not be written over.
+fn needed(args: &Whole<'_>, loaded: &Loaded) -> Vec<Needed> {
+    let others = [
+        (args.messages, "the file of `--messages`"),
+        (args.log, "the file of `--log`"),
+    ];
+    let others = others
+        .into_iter()
+        .filter_map(|(file, what)| Some((file?.to_owned(), what)));
+    loaded.files.iter().cloned().chain(others).collect()
+}
+
 /// Refuses a path that the report uses for one of its own files, which do not exist yet.
-fn not_of_report(path: &Path, output: &OutputSet) -> Result<(), CliError> {
+pub(super) fn not_of_report(path: &Path, output: &OutputSet) -> Result<(), CliError> {
     if !output.has(path) {
         return Ok(());
     }

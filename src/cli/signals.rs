@@ -26,7 +26,35 @@ pub(super) struct Signals {
     sender: Arc<Mutex<mpsc::Sender<()>>>,
 }
 
+/// Ends a run as the first Ctrl-C would.
+#[derive(Clone)]
+pub(super) struct Stopper {
+    heard: Arc<AtomicU8>,
+    sender: Arc<Mutex<mpsc::Sender<()>>>,
+}
+
+impl Stopper {
+    /// Ends the run, unless a signal has done so already.
+    pub(super) fn stop(&self) {
+        let is_first = self
+            .heard
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
+        if is_first.is_ok() {
+            let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = sender.try_send(());
+        }
+    }
+}
+
 impl Signals {
+    /// What ends a run without a signal.
+    pub(super) fn stopper(&self) -> Stopper {
+        Stopper {
+            heard: self.heard.clone(),
+            sender: self.sender.clone(),
+        }
+    }
+
     /// Starts to listen for signals. The receiver gets one item for each of the first two.
     pub(super) fn listen() -> Result<(Self, mpsc::Receiver<()>), CliError> {
         Self::listen_tied(false)

@@ -9,6 +9,7 @@ use super::closing::ClosingArgs;
 use super::conclude::Reporting;
 use super::error::CliError;
 use super::input::{Input, Loaded, Named, time_up_to};
+use super::outputs::OutputArgs;
 use super::past::Against;
 use super::run::{self, Whole};
 use crate::report::Watched;
@@ -43,6 +44,8 @@ pub(super) struct Args {
     log: Option<PathBuf>,
     #[command(flatten)]
     reporting: Reporting,
+    #[command(flatten)]
+    outputs: OutputArgs,
 }
 
 /// The heartbeat where an address is watched; a scenario has its own.
@@ -128,6 +131,7 @@ impl Args {
             closing: &self.closing,
             against: &Against::default(),
             reporting: &self.reporting,
+            outputs: &self.outputs,
             tied: false,
         };
         run::run_loaded(&whole, loaded, Some(watched))

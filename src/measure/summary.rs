@@ -197,7 +197,7 @@ impl ConnectionRecords {
 /// The numbers of a run.
 ///
 /// A counter of the catalogue without a row is zero; a histogram without a row is empty.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// The names of the cohorts, in the order of the scenario.
     pub cohorts: Vec<String>,

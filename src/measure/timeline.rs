@@ -238,7 +238,7 @@ impl Timeline {
     }
 
     /// Adds the newest second.
-    pub(super) fn push(&mut self, second: &Interval) {
+    pub fn push(&mut self, second: &Interval) {
         let mut next = Some(second.clone());
         for steps in &mut self.steps {
             next = next.and_then(|interval| steps.add(interval));

@@ -8,6 +8,10 @@ use super::{Counter, Gauge, Kind, Timed, Timer, Unit, unit_of};
 pub struct Exported {
     /// The name, without `wsbench_`: letters, digits and `_`.
     pub name: String,
+    /// The same without its unit, as in the catalogue: `messages.sent`, `latency`.
+    pub bare: String,
+    /// The unit by the Unified Code for Units of Measure: `s`, `By`, or `1` for counts and ratios.
+    pub unit: &'static str,
     /// The labels that tell it from others of this name. Their values may be any text.
     pub labels: Vec<(&'static str, String)>,
     /// What it is, in one line.
@@ -38,11 +42,9 @@ pub fn exported(name: &str, kind: Kind) -> Exported {
         Kind::Histogram if Timed::GROUPS.contains(&group) => {
             (group, vec![("message", rest)], of_message(group))
         }
-        Kind::Gauge if is_state(name) => (
-            group,
-            vec![("state", rest)],
-            "Connections by their state: the mean of the measured time.",
-        ),
+        Kind::Gauge if is_state(name) => {
+            (group, vec![("state", rest)], "Connections by their state.")
+        }
         _ => (name, Vec::new(), meaning(name)),
     };
     let unit = unit_of(name);
@@ -54,11 +56,17 @@ pub fn exported(name: &str, kind: Kind) -> Exported {
         (Kind::Gauge, _) => "",
     };
     let is_of_name = |c: char| c.is_ascii_alphanumeric();
-    let own: String = (own.chars())
+    let plain: String = (own.chars())
         .map(|c| if is_of_name(c) { c } else { '_' })
         .collect();
     Exported {
-        name: own + suffix,
+        name: plain + suffix,
+        bare: own.to_owned(),
+        unit: match (kind, unit) {
+            (Kind::Histogram, _) => "s",
+            (_, Unit::Bytes) => "By",
+            _ => "1",
+        },
         labels: (labels.into_iter())
             .map(|(key, value)| (key, value.to_owned()))
             .collect(),

@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{Run, SCHEMA_VERSION};
+use super::run::{Run, SCHEMA_VERSION, utc};
 use crate::measure::{
     Encoded, HistogramError, Interval, Name, Open, Own, Part, Phase, Timeline, Usage,
 };
@@ -76,18 +77,41 @@ struct Target {
 /// # Errors
 /// When writing to `out` fails.
 pub fn write(run: &Run, mut out: impl Write) -> io::Result<()> {
-    let head = Head::of(run);
-    line(&head, &mut out)?;
-    for interval in &run.summary.intervals {
-        for (name, part) in head.cohorts.iter().zip(&interval.cohorts) {
-            line(&Line::of(interval).with_cohort(name, part), &mut out)?;
-        }
-        for (name, own) in &interval.sources {
-            line(&Line::of(interval).with_generator(name, own), &mut out)?;
-        }
-        if let Some(used) = interval.target {
-            line(&Line::of(interval).with_target(used), &mut out)?;
-        }
+    line(&Head::of(run), &mut out)?;
+    let mut steps = run.summary.intervals.iter();
+    steps.try_for_each(|interval| lines(interval, &run.summary.cohorts, &mut out))
+}
+
+/// Writes the first line of the file of a run that started at this time.
+///
+/// # Errors
+/// When writing to `out` fails.
+pub fn head(started_at: SystemTime, cohorts: &[String], mut out: impl Write) -> io::Result<()> {
+    let head = Head {
+        schema_version: SCHEMA_VERSION,
+        started_at: utc(started_at).into(),
+        cohorts: cohorts.into(),
+    };
+    line(&head, &mut out)
+}
+
+/// Writes the lines of one step.
+///
+/// # Errors
+/// When writing to `out` fails.
+pub fn lines(
+    interval: &Interval<Encoded>,
+    cohorts: &[String],
+    mut out: impl Write,
+) -> io::Result<()> {
+    for (name, part) in cohorts.iter().zip(&interval.cohorts) {
+        line(&Line::of(interval).with_cohort(name, part), &mut out)?;
+    }
+    for (name, own) in &interval.sources {
+        line(&Line::of(interval).with_generator(name, own), &mut out)?;
+    }
+    if let Some(used) = interval.target {
+        line(&Line::of(interval).with_target(used), &mut out)?;
     }
     Ok(())
 }

@@ -2,42 +2,15 @@
 //! Counters are those of the measured time; a gauge is the mean of it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, Write};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
 
+use super::exposition::{Families, Point};
 use super::run::Run;
 use super::words::Stands;
 use crate::measure::{GaugeStats, Histogram, Metric, Value};
 use crate::metric::{Exported, Kind, exported};
-use crate::units::visible;
-
-/// The limits of buckets in nanoseconds: 1, 2.5 and 5 from 50 µs to 60 s.
-const LIMITS: [u64; 19] = [
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-    25_000_000_000,
-    60_000_000_000,
-];
 
 /// Writes the numbers of a run.
 ///
@@ -46,46 +19,17 @@ const LIMITS: [u64; 19] = [
 pub fn write(run: &Run, mut out: impl Write) -> io::Result<()> {
     let scenario = ("scenario", run.scenario.name.as_str());
     let labels = [scenario].into_iter().chain(run.options.labels.iter());
-    let labels = labels.map(|(key, value)| (key.to_owned().into(), visible(value).into()));
-    let mut registry = Registry::with_prefix_and_labels(env!("CARGO_PKG_NAME"), labels);
-    registry.register_collector(Box::new(Families::of(run)));
-    let mut all = String::new();
-    text::encode_registry(&mut all, &registry).map_err(io::Error::other)?;
+    let all = Numbers::of(run).0.text(labels).map_err(io::Error::other)?;
     out.write_all(all.as_bytes())
 }
 
-/// Labels and their values.
-type Labels = Vec<(&'static str, String)>;
-
-/// All metrics of one name.
-#[derive(Debug)]
-struct Family {
-    help: String,
-    kind: MetricType,
-    points: BTreeMap<Labels, Point>,
-}
-
-/// One number, or one distribution.
-#[derive(Debug)]
-enum Point {
-    Count(u64),
-    Value(f64),
-    Times {
-        /// In seconds.
-        sum: f64,
-        count: u64,
-        /// The limit of each bucket in seconds, and how many times are in it and in none before it.
-        buckets: Vec<(f64, u64)>,
-    },
-}
-
 /// All that is known of a run, by name.
-#[derive(Debug, Default)]
-struct Families(BTreeMap<String, Family>);
+#[derive(Default)]
+struct Numbers(Families);
 
-impl Families {
+impl Numbers {
     fn of(run: &Run) -> Self {
-        let mut families = Self::default();
+        let mut numbers = Self::default();
         let mut merged: BTreeMap<(&str, Option<&str>), Sum> = BTreeMap::new();
         for metric in &run.summary.metrics {
             let sum = merged.entry((&metric.name, metric.cohort.as_deref()));
@@ -93,10 +37,10 @@ impl Families {
                 .or_insert_with(|| Sum::of(metric));
         }
         for ((name, cohort), sum) in merged {
-            families.add(name, cohort, &sum);
+            numbers.add(name, cohort, &sum);
         }
-        families.judged(run);
-        families
+        numbers.judged(run);
+        numbers
     }
 
     fn add(&mut self, metric: &str, cohort: Option<&str>, sum: &Sum) {
@@ -105,11 +49,12 @@ impl Families {
             labels,
             help,
             scale,
+            ..
         } = exported(metric, sum.kind());
         let cohort = cohort.map(|name| ("cohort", name.to_owned()));
         let labels = cohort.into_iter().chain(labels);
         let (kind, point) = sum.point(scale);
-        self.put(name, &help, kind, labels, point);
+        self.0.put(name, &help, kind, labels, point);
     }
 
     /// The verdict. What is in doubt, or was not decided, has none.
@@ -117,17 +62,19 @@ impl Families {
         let verdict = &run.verdict;
         let code = Point::Count(verdict.exit.code().into());
         let help = "The exit code of the run: 0 passed, 3 failed, 4 in doubt, 130 interrupted.";
-        self.put("exit_code", help, MetricType::Gauge, [], code);
+        self.0.put("exit_code", help, MetricType::Gauge, [], code);
         let seconds = Point::Value(run.summary.measured_seconds);
         let help = "The length of the measured time.";
-        self.put("measured_seconds", help, MetricType::Gauge, [], seconds);
+        self.0
+            .put("measured_seconds", help, MetricType::Gauge, [], seconds);
         for gate in &verdict.gates {
             let Some(held) = held(Stands::of_gate(gate)) else {
                 continue;
             };
             let labels = [("gate", gate.gate.clone())];
             let help = "Whether the gate held.";
-            self.put("gate_held", help, MetricType::Gauge, labels, held);
+            self.0
+                .put("gate_held", help, MetricType::Gauge, labels, held);
         }
         for promise in &verdict.contracts {
             let Some(held) = held(Stands::of_promise(promise)) else {
@@ -136,28 +83,8 @@ impl Families {
             let key = promise.contract.key().to_owned();
             let labels = [("cohort", promise.cohort.clone()), ("promise", key)];
             let help = "Whether the server kept the promise.";
-            self.put("promise_held", help, MetricType::Gauge, labels, held);
-        }
-    }
-
-    /// Adds a point, unless there is one with these labels, or its name has another kind.
-    fn put(
-        &mut self,
-        name: impl Into<String>,
-        help: &str,
-        kind: MetricType,
-        labels: impl IntoIterator<Item = (&'static str, String)>,
-        point: Point,
-    ) {
-        let family = self.0.entry(name.into()).or_insert_with(|| Family {
-            help: help.to_owned(),
-            kind,
-            points: BTreeMap::new(),
-        });
-        if family.kind == kind {
-            let labels = labels.into_iter();
-            let labels = labels.map(|(key, value)| (key, visible(&value)));
-            family.points.entry(labels.collect()).or_insert(point);
+            self.0
+                .put("promise_held", help, MetricType::Gauge, labels, held);
         }
     }
 }
@@ -225,38 +152,7 @@ impl Sum {
                 let mean = sum / (*samples).max(1) as f64;
                 (MetricType::Gauge, Point::Value(mean * scale))
             }
-            Self::Times(times) => {
-                let limits = LIMITS.iter().map(|limit| *limit as f64 / 1e9);
-                let limits = limits.chain([f64::INFINITY]);
-                let point = Point::Times {
-                    sum: times.sum() as f64 * scale,
-                    count: times.count(),
-                    buckets: limits.zip(times.parted(&LIMITS)).collect(),
-                };
-                (MetricType::Histogram, point)
-            }
+            Self::Times(times) => (MetricType::Histogram, Point::of_times(times, scale)),
         }
-    }
-}
-
-impl Collector for Families {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for (name, family) in &self.0 {
-            let mut all = encoder.encode_descriptor(name, &family.help, None, family.kind)?;
-            for (labels, point) in &family.points {
-                let mut one = all.encode_family(labels)?;
-                match point {
-                    // As a gauge: in this format the name of a counter is written with its `_total` everywhere.
-                    Point::Count(count) => one.encode_gauge(count)?,
-                    Point::Value(value) => one.encode_gauge(value)?,
-                    Point::Times {
-                        sum,
-                        count,
-                        buckets,
-                    } => one.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?,
-                }
-            }
-        }
-        Ok(())
     }
 }

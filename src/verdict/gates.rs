@@ -78,6 +78,20 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
     }
 }
 
+/// Every gate of `pass` as it stands now, while a run goes on. One without data is in doubt.
+pub fn so_far(scenario: &Scenario, summary: &Summary) -> Vec<GateResult> {
+    let view = &View::new(scenario, summary);
+    let pass = scenario.gates.pass.iter();
+    let results = pass.map(|gate| {
+        let result = evaluate(gate, view);
+        GateResult {
+            doubted: result.observed.is_none(),
+            ..result
+        }
+    });
+    results.collect()
+}
+
 /// The abort gate that ended the run, reported as a failure.
 pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateResult {
     let gate = gates.iter().find(|gate| gate.text == text);

@@ -41,7 +41,7 @@ pub use facts::{
     ClockOffset, Facts, Outcome, PartFacts, PartLost, Throttling, planned_connections,
 };
 pub use failures::Failures;
-pub use gates::{GateResult, first_holding};
+pub use gates::{GateResult, first_holding, so_far};
 pub use judge::{Verdict, exit_code, judge};
 pub use observe::{Measure, NoData, Observed, observe};
 pub use presence::Openings;

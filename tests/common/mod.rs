@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod books;
+pub mod collector;
 pub mod frame;
 #[cfg(feature = "cluster")]
 pub mod nats;

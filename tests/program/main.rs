@@ -9,6 +9,7 @@ mod baselines;
 #[cfg(target_os = "linux")]
 mod breaks;
 mod built_in;
+mod dashboards;
 mod endless;
 mod fanout;
 mod installed;
@@ -23,6 +24,7 @@ mod reports;
 mod requests;
 mod search;
 mod secrets;
+mod sent;
 mod stops;
 mod trials;
 mod ways;

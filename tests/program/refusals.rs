@@ -137,6 +137,46 @@ fn a_report_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn an_output_that_is_wrong_is_refused() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("place")).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let of_prometheus = format!("prometheus={taken}");
+    for (output, says) in [
+        ("kafka=127.0.0.1:9092", "there is no kind `kafka`"),
+        ("statsd=localhost", "needs a host and a port"),
+        ("otlp=localhost:4318", "no http:// or https:// address"),
+        ("influx=http://127.0.0.1:8086/", "into which database"),
+        ("influx=http://me:hush@h/?db=a", "credentials"),
+        ("jsonl=place", "it is a folder"),
+        ("jsonl=no/where", "its folder does not exist"),
+        (&*of_prometheus, "for `--output prometheus`"),
+    ] {
+        let arguments = ["run", "echo", "--url", "URL", "--output", output];
+        refuses(&folder, &arguments, &[says, "hint: "]);
+    }
+    for (address, says) in [
+        (&*taken, "for `--dashboard`"),
+        ("echo", "write a host and a port"),
+    ] {
+        let arguments = ["run", "echo", "--url", "URL", "--dashboard", address];
+        refuses(&folder, &arguments, &[says]);
+    }
+    let written = [
+        "run",
+        "echo",
+        "--url",
+        "URL",
+        "--out",
+        "x",
+        "--output",
+        "jsonl=x/run.json",
+    ];
+    refuses(&folder, &written, &["it is a part of the report"]);
+}
+
+#[test]
 fn messages_are_not_written_over_the_scenario_or_the_report() {
     let folder = folder();
     let file = folder.path().join("own.toml");

@@ -16,7 +16,7 @@ use std::process::Output;
 use common::process;
 use wsbench::scenario::shipped;
 
-const DOCUMENTS: [&str; 25] = [
+const DOCUMENTS: [&str; 26] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -32,6 +32,7 @@ const DOCUMENTS: [&str; 25] = [
     "docs/how-to/ci.md",
     "docs/how-to/proxies.md",
     "docs/index.md",
+    "docs/live.md",
     "docs/measurement.md",
     "docs/performance.md",
     "docs/polling.md",

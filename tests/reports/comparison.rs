@@ -87,12 +87,15 @@ fn the_page_of_a_comparison_is_as_documented() {
 #[test]
 fn what_decides_nothing_is_never_green() {
     let held = page(history(6, 1.0), &GATES[2..3], Exit::Passed);
-    assert!(held.contains("<header class=\"good\">") && held.contains("HELD"));
+    assert!(held.contains("<header id=\"head\" class=\"good\">") && held.contains("HELD"));
     let few = page(history(2, 1.0), &GATES[2..3], Exit::Passed);
-    assert!(few.contains("<header class=\"doubt\">") && few.contains("NOT COMPARED"));
+    assert!(few.contains("<header id=\"head\" class=\"doubt\">") && few.contains("NOT COMPARED"));
     assert!(few.contains("there are 2 of 5 sessions"), "{few}");
     let no_gate = page(history(6, 1.0), &[], Exit::Passed);
-    assert!(no_gate.contains("<header class=\"doubt\">"), "{no_gate}");
+    assert!(
+        no_gate.contains("<header id=\"head\" class=\"doubt\">"),
+        "{no_gate}"
+    );
     let nothing = page(history(0, 1.0), &GATES, Exit::Untrusted);
     assert!(nothing.contains("NO VERDICT") && nothing.contains("another machine"));
 }

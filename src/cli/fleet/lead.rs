@@ -8,6 +8,7 @@ use crate::cli::cluster::PATIENCE;
 use crate::cli::conclude::Reporting;
 use crate::cli::error::CliError;
 use crate::cli::input::Loaded;
+use crate::cli::outputs::{Opening, OutputArgs};
 use crate::cli::part::{Bundle, again, or_its_name, run_number};
 use crate::cli::past::{Against, Past};
 use crate::cli::signals::Signals;
@@ -30,6 +31,7 @@ pub(in crate::cli) struct Lead<'a> {
     pub(in crate::cli) args: &'a LeadArgs,
     pub(in crate::cli) against: &'a Against,
     pub(in crate::cli) reporting: &'a Reporting,
+    pub(in crate::cli) outputs: &'a OutputArgs,
 }
 
 impl Lead<'_> {
@@ -46,6 +48,7 @@ impl Lead<'_> {
             args,
             against,
             reporting,
+            outputs,
         } = self;
         let labels = reporting.labels(loaded)?;
         let bundle = Bundle {
@@ -86,7 +89,17 @@ impl Lead<'_> {
         let started_at = SystemTime::now();
         let output = reporting.open_output(&loaded.scenario, started_at)?;
         let formats = reporting.formats.open(&loaded.files, None)?;
-        let judging = Judging::begin(loaded, labels, seed, started_at, &signals)?;
+        let outputs = outputs.open(Opening {
+            loaded,
+            labels: &labels,
+            seed,
+            workers: assigned.workers as usize,
+            started_at,
+            needed: &loaded.files,
+            report: &output,
+            stopper: signals.stopper(),
+        })?;
+        let judging = Judging::begin(loaded, labels, seed, started_at, &signals)?.sending(outputs);
         coordinator.plan(&assigned, args.ready_timeout, &leaves)?;
         let interrupt = signals.interrupts()?;
         let begun = coordinator.start(assigned.clone(), asked(&plan))?;

@@ -12,6 +12,7 @@ use crate::cli::formats::Opened;
 use crate::cli::input::Loaded;
 use crate::cli::merge::{common, described};
 use crate::cli::observer::RunObserver;
+use crate::cli::outputs::{Outputs, Still};
 use crate::cli::past::{Generator, Past};
 use crate::cli::signals::Signals;
 use crate::cli::target::RunningTarget;
@@ -34,6 +35,7 @@ pub(super) struct Judging<'a> {
     started_at: SystemTime,
     target: RunningTarget,
     around: Around,
+    outputs: Outputs,
 }
 
 impl<'a> Judging<'a> {
@@ -57,6 +59,7 @@ impl<'a> Judging<'a> {
             started_at,
             target,
             around,
+            outputs: Outputs::default(),
         })
     }
 
@@ -92,7 +95,13 @@ impl<'a> Judging<'a> {
             started_at,
             target,
             around,
+            outputs: Outputs::default(),
         })
+    }
+
+    /// The same, whose numbers go to these outputs while it runs.
+    pub(super) fn sending(self, outputs: Outputs) -> Self {
+        Self { outputs, ..self }
     }
 }
 
@@ -100,6 +109,7 @@ impl<'a> Judging<'a> {
 pub(super) struct Judged {
     run: Run,
     failure: Option<CliError>,
+    still: Still,
     heard: u8,
 }
 
@@ -119,10 +129,12 @@ pub(super) fn lead(
         started_at,
         target,
         around,
+        outputs,
     } = judging;
     let Started { led, following } = begun;
     sleep_until(led.origin);
-    let mut observer = RunObserver::new(&loaded.scenario, &around, None, term::progress(quiet));
+    let observer = RunObserver::new(&loaded.scenario, &around, None, term::progress(quiet));
+    let mut observer = observer.sending(outputs);
     let finished = engine::lead(plan, led, interrupt, &mut observer);
     let mut finished = finished.map_err(CliError::Engine)?;
     let heard = signals.count();
@@ -147,7 +159,7 @@ pub(super) fn lead(
     };
     let facts = of_agents.facts(outcome, surroundings, health);
     let verdict = judge(&loaded.scenario, &finished.summary, &facts);
-    let run = Run::of(Parts {
+    let mut run = Run::of(Parts {
         scenario: &loaded.scenario,
         scenario_text: &loaded.text,
         scenario_file: loaded.file.clone(),
@@ -162,9 +174,11 @@ pub(super) fn lead(
         summary: finished.summary,
         verdict,
     });
+    run.sent_to(watched.outputs);
     Ok(Judged {
         run,
         failure,
+        still: watched.still,
         heard,
     })
 }
@@ -182,8 +196,11 @@ impl Judged {
         if let Some(past) = past {
             past.settle(&mut self.run);
         }
+        let showing = self.still.show(&self.run);
         let failures = [self.failure, None];
-        Ok(reporting.conclude(&self.run, output, formats, signals, self.heard, failures))
+        let exit = reporting.conclude(&self.run, output, formats, signals, self.heard, failures);
+        showing.finish();
+        Ok(exit)
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct PartArgs {
         value_parser = parse_part,
         requires_all = ["start_at", "record"],
         conflicts_with_all = [
-            "messages", "repeat", "baseline", "out", "json", "label", "junit", "md", "openmetrics", "bench", "github",
+            "messages", "output", "dashboard", "repeat", "baseline", "out", "json", "label", "junit", "md", "openmetrics", "bench", "github",
         ],
     )]
     part: Option<PartOf>,

@@ -6,6 +6,7 @@ mod course;
 mod figures;
 mod frame;
 mod judged;
+mod live;
 mod room;
 mod spectrum;
 mod tables;
@@ -18,6 +19,7 @@ use self::course::Course;
 use self::figures::{Figure, OverTime, Spark};
 pub(crate) use self::frame::Frame;
 use self::judged::{GateRow, Promised};
+pub use self::live::{LivePage, live};
 use self::room::Room;
 use self::tables::{Ending, EndsRow, Shared, TimesRow};
 use super::headline::{Headline, Pings};
@@ -82,6 +84,8 @@ struct Page<'a> {
     readings: Option<&'a Json>,
     /// The element with the copy of `run.json`.
     copy: Option<String>,
+    /// The script that keeps it new while the run goes on.
+    live: Option<&'static str>,
 }
 
 /// One of the numbers at the top.
@@ -102,6 +106,11 @@ struct Note {
 struct Piece {
     is_code: bool,
     text: String,
+}
+
+/// The policy of the page that [`write()`] writes, for who serves it.
+pub fn policy() -> String {
+    super::picture::policy(&[SAVE, SCRIPT])
 }
 
 /// Writes `report.html`, at most 400 KiB.
@@ -221,6 +230,7 @@ impl<'a> Page<'a> {
             environment: environment(run),
             readings: charts.readings.as_ref(),
             copy: None,
+            live: None,
         }
     }
 

@@ -42,7 +42,7 @@ pub use gate::{gate_bar, times_the_limit};
 pub use heat::Heat;
 pub use load::{Load, LoadLine, Probe};
 pub use number::{Unit, clock};
-pub use page::{SAVE, SCRIPT, STYLE, policy};
+pub use page::{LIVE, SAVE, SCRIPT, STYLE, policy};
 pub use percentiles::{Percentiles, Quantiles};
 pub use rates::{Bars, Limit, Line, Rates, Stroke};
 pub use readings::{Json, Readings};

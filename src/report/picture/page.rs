@@ -14,6 +14,9 @@ pub const SCRIPT: &str = include_str!("page/script.js");
 /// What a button with `data-save="run.json"` does: saves the file that is in `#run-json` as gzip in base64.
 pub const SAVE: &str = include_str!("page/save.js");
 
+/// Keeps a page new that is served while a run goes on: puts in the parts that a server sends.
+pub const LIVE: &str = include_str!("page/live.js");
+
 /// The content security policy of a page that holds [`STYLE`] and these scripts: nothing else is styled or run, and nothing
 /// is loaded, whatever text of a server is in it.
 pub fn policy(scripts: &[&str]) -> String {

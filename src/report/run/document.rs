@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::surroundings::StoredSurroundings;
 use super::{
-    BaselineRecord, DoubtNote, Judgement, Labels, Note, Options, PartRecord, Run, ScenarioRecord,
-    Tool,
+    BaselineRecord, DoubtNote, Judgement, Labels, Note, Options, OutputRecord, PartRecord, Run,
+    ScenarioRecord, Tool,
 };
 use crate::measure::{
     Agreed, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows,
@@ -44,6 +44,10 @@ fn is_in_one(parts: &[PartRecord]) -> bool {
     parts.is_empty()
 }
 
+fn is_sent_nowhere(outputs: &[OutputRecord]) -> bool {
+    outputs.is_empty()
+}
+
 fn is_without(labels: &Labels) -> bool {
     labels.is_empty()
 }
@@ -71,6 +75,9 @@ struct Document<'a> {
     /// The processes of a run in parts.
     #[serde(default, skip_serializing_if = "is_in_one")]
     parts: Cow<'a, [PartRecord]>,
+    /// Where its numbers went while it ran.
+    #[serde(default, skip_serializing_if = "is_sent_nowhere")]
+    outputs: Cow<'a, [OutputRecord]>,
     warnings: Cow<'a, [Note]>,
     errors: Vec<Errors<'a>>,
     unexpected: Cow<'a, [String]>,
@@ -198,6 +205,7 @@ impl<'a> Document<'a> {
                 throttling: facts.throttling,
             },
             parts: Cow::from(&run.parts),
+            outputs: Cow::from(&run.outputs),
             warnings: Cow::from(&run.verdict.warnings),
             errors: errors(summary),
             unexpected: Cow::from(&summary.endings.unexpected),
@@ -292,6 +300,7 @@ impl<'a> Document<'a> {
             },
             verdict: self.verdict.with_warnings(self.warnings.into_owned()),
             baseline: self.baseline.map(Cow::into_owned),
+            outputs: self.outputs.into_owned(),
             scenario,
         })
     }

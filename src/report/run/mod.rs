@@ -9,6 +9,7 @@ mod judged;
 mod labels;
 mod metrics;
 mod of;
+mod outputs;
 mod parts;
 mod read;
 mod surroundings;
@@ -28,6 +29,7 @@ pub use baseline::{BaselineRecord, BaselineTimes};
 pub use document::{SCHEMA_VERSION, write};
 pub use labels::{Label, LabelError, Labels, LabelsError};
 pub use of::{Parts, utc};
+pub use outputs::OutputRecord;
 pub use parts::PartRecord;
 pub use read::ReadError;
 
@@ -54,6 +56,8 @@ pub struct Run {
     pub verdict: Judgement,
     /// The baseline that it was held against, if there is one.
     pub baseline: Option<BaselineRecord>,
+    /// Where its numbers went while it ran.
+    pub outputs: Vec<OutputRecord>,
 }
 
 /// The program that ran it.

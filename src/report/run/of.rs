@@ -70,6 +70,7 @@ impl Run {
             parts,
             summary,
             baseline: None,
+            outputs: Vec::new(),
         }
     }
 }

@@ -129,6 +129,12 @@ impl Dice {
             summary: self.summary(),
             verdict: self.verdict(),
             baseline: self.maybe(Self::baseline),
+            outputs: self.some(2, |dice| OutputRecord {
+                output: dice.text(),
+                sent: dice.count(),
+                lost: dice.count(),
+                error: dice.maybe(Self::text),
+            }),
         }
     }
 
