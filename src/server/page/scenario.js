@@ -120,6 +120,9 @@ export const scenario = (open, events, beats, dropped = 0) => {
     const reason = closed.reason ? `, reason = ${quoted(closed.reason)}` : '';
     lines.push('[[step]]', `close = { code = ${closed.code ?? 1000}${reason} }`, '');
   }
+  if (events.some(event => event.kind === 'received' && event.echo === undefined)) {
+    lines.push('[[on]]', 'name = "other"                   # whatever else the server says', 'match = { regex = "(?s)^" }', '');
+  }
   const answered = kept.some(group => group.isAnswered);
   lines.push(
     '[gates]',

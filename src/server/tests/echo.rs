@@ -206,7 +206,7 @@ async fn what_is_not_websocket_counts_as_failed() {
     let server = Running::start(Behaviour::default());
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
     let mut answer = Vec::new();
