@@ -87,6 +87,13 @@ const shoot = async (page, name) => {
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 };
 
+/** Brings the first chart into view, and says where it is then. */
+const place = page => page.evaluate(() => {
+  document.querySelector('#latency-0').scrollIntoView({ behavior: 'instant' });
+  const { x, y, width, height } = document.querySelector('#latency-0 svg').getBoundingClientRect();
+  return { x, y, width, height };
+});
+
 const word = page => page.$eval('.word', element => element.textContent.trim());
 const within = { timeout: 30_000 };
 
@@ -95,7 +102,7 @@ test('the page changes while the run goes on, and becomes the report', async () 
   const { page, wrong } = await open(run.url);
   assert.match(await word(page), /RUNNING/);
   assert.equal(await page.$eval('header p:not(.meta):not(.word)', element => element.textContent), '<b>Somebody</b> looks on.');
-  await page.waitForSelector('#latency svg', within);
+  await page.waitForSelector('#latency-0 svg', within);
   const ends = () => page.evaluate(() => JSON.parse(document.getElementById('readings').textContent).to);
   const first = await ends();
   // What the reader has opened stays open, and what is zoomed stands still.
@@ -108,7 +115,7 @@ test('the page changes while the run goes on, and becomes the report', async () 
   assert.doesNotMatch(open_[3], /held|broken|failed/, 'nothing has closed yet, so that gate says nothing');
   await page.waitForFunction(() => document.querySelector('.word').textContent.trim().match(/PASS|NO VERDICT/), within);
   // The report works where it is: its charts answer the pointer.
-  const box = await (await page.$('#latency svg')).boundingBox();
+  const box = await place(page);
   await page.mouse.move(box.x + box.width / 2, box.y + 60);
   assert.notEqual(await page.$eval('.tip', element => element.textContent), '');
   assert.equal(await page.$('[data-stop]'), null);
@@ -123,16 +130,15 @@ test('the page changes while the run goes on, and becomes the report', async () 
 });
 
 test('a zoomed chart stands still until it is zoomed out', async () => {
-  const run = await start('30s');
+  const run = await start('60s');
   const { page, wrong } = await open(run.url);
   await page.waitForFunction(() => {
     const readings = document.getElementById('readings');
-    return readings && JSON.parse(readings.textContent).to >= 3 && document.querySelector('#latency svg');
+    return readings && JSON.parse(readings.textContent).to >= 3 && document.querySelector('#latency-0 svg');
   }, within);
   const to = () => page.evaluate(() => JSON.parse(document.getElementById('readings').textContent).to);
   const head = () => page.$eval('#head .why', element => element.textContent);
-  await page.$eval('#latency', element => element.scrollIntoView());
-  const box = await (await page.$('#latency svg')).boundingBox();
+  const box = await place(page);
   await page.mouse.move(box.x + 300, box.y + 80);
   await page.mouse.down();
   await page.mouse.move(box.x + 600, box.y + 80);
@@ -163,8 +169,8 @@ test('the button ends the run, for who has the token', async () => {
   await page.evaluate(() => document.querySelector('[data-stop]').click());
   const { code } = await run.ended;
   assert.equal(code, 130);
-  for (const { page } of [{ page }, without]) {
-    await page.waitForFunction(() => /INTERRUPTED/.test(document.querySelector('.word').textContent), within);
+  for (const one of [page, without.page]) {
+    await one.waitForFunction(() => /INTERRUPTED/.test(document.querySelector('.word').textContent), within);
   }
   assert.deepEqual([...wrong, ...without.wrong], []);
   await page.close();
@@ -200,7 +206,9 @@ test('a name that was made to lead here shows nothing', async () => {
 test('a program that is gone is told', async () => {
   const run = await start('60s');
   const { page } = await open(run.url);
-  await page.waitForSelector('#latency svg', within);
+  await page.waitForSelector('#latency-0 svg', within);
+  const lost = () => page.$eval('.lost', words => words.checkVisibility());
+  assert.equal(await lost(), false);
   run.child.kill('SIGKILL');
   await page.waitForFunction(() => document.querySelector('.lost').checkVisibility(), within);
   await page.close();

@@ -77,6 +77,16 @@ fn told(ended: &Ended) -> Vec<(String, u64, u64, String)> {
     told.collect()
 }
 
+/// The warnings of `run.json`.
+fn warnings(ended: &Ended) -> Vec<String> {
+    let text = fs::read_to_string(ended.folder().join("report/run.json")).unwrap();
+    let run: Value = serde_json::from_str(&text).unwrap();
+    let warnings = run["warnings"].as_array().unwrap().iter();
+    warnings
+        .map(|warning| warning["text"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 #[test]
 fn lines_are_those_of_the_report_second_by_second() {
     let ended = sent_to(&["jsonl=live.jsonl"]);
@@ -134,10 +144,10 @@ fn who_hangs_refuses_or_fails_costs_seconds_and_no_verdict() {
             "{output}: {error}"
         );
         let warned = format!("the output `{output}` lost {lost} of {whole} seconds: ");
-        let report = ended.report();
-        let mut warnings = report.warnings().into_iter();
         assert!(
-            warnings.any(|text| text.starts_with(&warned)),
+            warnings(&ended)
+                .iter()
+                .any(|text| text.starts_with(&warned)),
             "{}",
             ended.stdout
         );

@@ -17,8 +17,18 @@ const keep = (old, next) => {
 	const seen = old.querySelectorAll('.plot, .scroll');
 	return () => next.querySelectorAll('.plot, .scroll').forEach((box, i) => box.scrollLeft = seen[i]?.scrollLeft || 0);
 };
-// Charts that are zoomed stand still, and so do those that belong to them.
-const still = () => doc.querySelector('svg.zoomed');
+// Charts that are zoomed, or being dragged over, stand still, and so do those that belong to them.
+let held = false, pointer;
+const still = () => held || doc.querySelector('svg.zoomed');
+doc.addEventListener('pointerdown', event => { held = !!event.target.closest?.('svg[data-x]'); });
+for (const name of ['pointerup', 'pointercancel']) doc.addEventListener(name, () => { held = false; });
+doc.addEventListener('pointermove', event => { pointer = event; });
+// The crosshair is put into the new charts too.
+const point = () => {
+	if (!doc.querySelector('.tip')?.textContent || !pointer) return;
+	const { clientX, clientY } = pointer;
+	doc.elementFromPoint(clientX, clientY)?.dispatchEvent(new PointerEvent('pointermove', { clientX, clientY, bubbles: true }));
+};
 
 live.addEventListener('parts', event => {
 	const { order, changed } = JSON.parse(event.data), focus = doc.activeElement?.closest('[id]')?.id;
@@ -39,6 +49,7 @@ live.addEventListener('parts', event => {
 		if (old?.parentElement?.tagName == 'MAIN') before = old;
 	}
 	for (const part of [...doc.querySelector('main').children]) if (!order.includes(part.id)) part.remove();
+	point();
 	if (focus && doc.activeElement == doc.body) doc.getElementById(focus)?.focus({ preventScroll: true });
 });
 live.addEventListener('end', event => {
