@@ -4,15 +4,15 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::attempt::{self, Records};
 use super::error::CliError;
-use super::input::Loaded;
 use super::signals::Stopper;
 use crate::engine;
-use crate::measure::{Progress, Summary, Surroundings, Timeline};
+use crate::measure::{Progress, Summary, Timeline};
 use crate::output::{Exposition, Output, Second, SendError};
-use crate::report::{self, Host, LivePage, Options, Parts, Run};
+use crate::report::{self, LivePage, Run};
 use crate::scenario::Scenario;
-use crate::verdict::{Exit, Facts, Outcome, Verdict, so_far};
+use crate::verdict::{Exit, Outcome, Verdict, so_far};
 use crate::web::{self, Content, Document, Listening, Pulse};
 
 /// Where a dashboard listens.
@@ -165,74 +165,29 @@ impl Output for Seconds {
 
 /// What is known of a run when it begins.
 pub(super) struct Begun {
-    scenario: Scenario,
-    text: String,
-    file: Option<String>,
-    options: Options,
-    host: Host,
-    started_at: SystemTime,
-    workers: usize,
+    pub(super) records: Records,
+    pub(super) started_at: SystemTime,
+    pub(super) workers: usize,
 }
 
 impl Begun {
-    pub(super) fn new(
-        loaded: &Loaded,
-        labels: &report::Labels,
-        seed: u64,
-        workers: usize,
-        started_at: SystemTime,
-    ) -> Self {
-        Self {
-            scenario: loaded.scenario.clone(),
-            text: loaded.text.clone(),
-            file: loaded.file.clone(),
-            options: Options {
-                seed,
-                overrides: loaded.overrides.clone(),
-                labels: labels.clone(),
-            },
-            host: Host::detect(),
-            started_at,
-            workers,
-        }
-    }
-
     /// The run as far as it has come. It has no verdict, only its gates as they stand.
     fn so_far(&self, mut summary: Summary) -> Run {
-        let cohorts = self.scenario.cohorts.iter();
+        let cohorts = self.records.scenario.cohorts.iter();
         summary.cohorts = cohorts.map(|cohort| cohort.name.clone()).collect();
         // These are of the whole run already.
         let errors = summary.metrics.iter();
         let errors = errors.filter(|metric| metric.name.starts_with("errors."));
         summary.totals = errors.cloned().collect();
-        let facts = Facts {
-            outcome: Outcome::Completed,
-            workers: self.workers,
-            precise_timer: crate::time::PRECISE,
-            kernel_view: crate::net::TCP_VIEW,
-            cores: crate::host::allowed_cores(),
-            throttling: None,
-            surroundings: Surroundings::default(),
-            parts: Vec::new(),
-        };
+        let facts = attempt::facts(Outcome::Completed, self.workers, None);
         let verdict = Verdict {
-            gates: so_far(&self.scenario, &summary),
+            gates: so_far(&self.records.scenario, &summary),
             contracts: Vec::new(),
             warnings: Vec::new(),
             distrust: Vec::new(),
             exit: Exit::Passed,
         };
-        Run::of(Parts {
-            scenario: &self.scenario,
-            scenario_text: &self.text,
-            scenario_file: self.file.clone(),
-            options: self.options.clone(),
-            host: self.host.clone(),
-            started_at: self.started_at,
-            facts,
-            summary,
-            verdict,
-        })
+        self.records.run(self.started_at, facts, summary, verdict)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
+use super::attempt::Records;
 use super::dashboard::{Address, Begun, Dashboard};
 use super::error::CliError;
 use super::files::{self, Needed};
@@ -84,13 +85,11 @@ impl OutputArgs {
         }
         if let Some(address) = &self.dashboard {
             let (totals, numbers) = Prometheus::new(&about);
-            let begun = Begun::new(
-                run.loaded,
-                run.labels,
-                run.seed,
-                run.workers,
-                run.started_at,
-            );
+            let begun = Begun {
+                records: Records::new(run.loaded, run.seed, run.labels.clone()),
+                started_at: run.started_at,
+                workers: run.workers,
+            };
             let (dashboard, seconds) = Dashboard::start(address, begun, numbers, run.stopper)?;
             let cohorts = about.cohorts.len();
             let shown = || "dashboard".to_owned();
