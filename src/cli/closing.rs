@@ -13,6 +13,7 @@ use super::progress::Lines;
 use super::signals::Asked;
 use crate::engine::{Closed, Second};
 use crate::host::{self, Throttled};
+use crate::measure::Interval;
 use crate::metric::Counter;
 use crate::report::{self, OutputSet, Run};
 use crate::scenario::{Scenario, Shape};
@@ -23,6 +24,8 @@ use crate::verdict::{Exit, Outcome, judge};
 const WAITING: usize = 4;
 /// The most folders of reports; after that the oldest is replaced.
 const KEPT: u64 = 1000;
+/// How long connections may take to end after a signal, which is part of the last report.
+const DRAIN: Duration = Duration::from_secs(2);
 /// The longest time between two reports.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
@@ -107,14 +110,18 @@ pub(super) struct All {
 }
 
 impl All {
-    /// How the last report ended, which is closed by the end of the run: one that ended so soon that nothing was asked in
-    /// it decides nothing beside those before.
-    pub(super) fn last(&self, run: &Run, exit: Exit) -> Exit {
+    /// How the last report ended, which is closed by the end of the run.
+    pub(super) fn last(&self, run: &Run, scenario: &Scenario, exit: Exit) -> Exit {
         let asked = [Counter::PingsSent, Counter::MessagesSent];
-        let is_nothing = asked
+        let asked = asked
             .iter()
-            .all(|counter| run.summary.count(counter.name()) == 0);
-        match (self.judged, is_nothing, exit) {
+            .map(|counter| run.summary.count(counter.name()));
+        let pings = scenario.cohorts.iter();
+        let pings = pings.filter_map(|one| one.heartbeat.as_ref()?.pings.as_ref());
+        let gap = pings.map(|pings| pings.interval).max();
+        let lasted = run.summary.intervals.iter().map(Interval::seconds).sum();
+        let began_only = began_only(asked.sum(), lasted, gap.unwrap_or_default());
+        match (self.judged, began_only, exit) {
             (1.., true, Exit::Untrusted) => Exit::Passed,
             _ => exit,
         }
@@ -138,6 +145,12 @@ impl All {
         };
         Some(format!("{}: {passed}{lost}", counted(all, "report")))
     }
+}
+
+/// Whether a report of so many seconds, in which so much was asked, ended before the next ping was due: it decides nothing
+/// beside those before. A longer one in which nothing was asked has no verdict.
+fn began_only(asked: u64, lasted: f64, gap: Duration) -> bool {
+    asked == 0 && lasted <= (gap + DRAIN).as_secs_f64()
 }
 
 impl Closing {
@@ -278,5 +291,19 @@ impl Keeper {
     fn open(&self, number: u64) -> Result<OutputSet, CliError> {
         let folder = folder(&self.base, number);
         Ok(OutputSet::create(&folder, &self.records.scenario)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_without_a_ping_is_not_one_that_only_began() {
+        let gap = Duration::from_secs(10);
+        assert!(began_only(0, 3.0, gap));
+        assert!(!began_only(1, 3.0, gap));
+        assert!(!began_only(0, 3600.0, gap));
+        assert!(!began_only(0, 5.0, Duration::ZERO), "no heartbeat is due");
     }
 }

@@ -265,7 +265,7 @@ pub(super) fn run_loaded(
     };
     let concluded = (args.reporting).conclude(&run, output?, formats, &signals, heard, failures);
     showing.finish();
-    let last = all.last(&run, concluded);
+    let last = all.last(&run, &loaded.scenario, concluded);
     if !args.reporting.quiet {
         let reports = all.sentence(last);
         let whole = whole.as_ref().map(report::in_all);
