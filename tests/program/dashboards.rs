@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::common::Running;
-use super::sent::{get, scenario};
+use super::sent::{get, scenario, sent};
 
 /// Waits until this is there.
 #[track_caller]
@@ -44,11 +44,17 @@ impl Looked {
         });
         let (address, token) = url.split_once("/?token=").unwrap();
         assert_eq!(token.len(), 32, "{url}");
-        Self {
+        let looked = Self {
             address: address.to_owned(),
             token: token.to_owned(),
             running,
-        }
+        };
+        // What is stopped before that has not begun, and has no report.
+        until("some messages were counted", || {
+            let metrics = looked.ask("GET", "/metrics", &looked.address, "");
+            sent(&metrics).filter(|count| *count > 0)
+        });
+        looked
     }
 
     /// The answer to a request with these headers besides `Host`.

@@ -273,6 +273,14 @@ pub(super) fn get(address: &str, request: &str) -> String {
     answer
 }
 
+/// How many messages the talking cohort has sent, by the metrics in this answer.
+pub(super) fn sent(answer: &str) -> Option<u64> {
+    let count = answer.lines().find(|line| {
+        line.starts_with("wsbench_messages_sent_total{") && line.contains("cohort=\"talking\"")
+    })?;
+    Some(count.rsplit(' ').next()?.parse().unwrap())
+}
+
 #[test]
 fn prometheus_reads_what_has_happened_so_far() {
     let free = TcpListener::bind("127.0.0.1:0")
@@ -287,11 +295,7 @@ fn prometheus_reads_what_has_happened_so_far() {
         let client = TcpStream::connect(&free).ok()?;
         drop(client);
         let answer = get(&free, &request);
-        let count = answer.lines().find(|line| {
-            line.starts_with("wsbench_messages_sent_total{") && line.contains("cohort=\"talking\"")
-        })?;
-        let count: u64 = count.rsplit(' ').next()?.parse().unwrap();
-        (count > 20).then_some(answer)
+        (sent(&answer)? > 20).then_some(answer)
     });
     for line in [
         "content-type: text/plain; version=0.0.4; charset=utf-8",
