@@ -16,7 +16,7 @@ use std::process::Output;
 use common::process;
 use wsbench::scenario::shipped;
 
-const DOCUMENTS: [&str; 26] = [
+const DOCUMENTS: [&str; 27] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -38,6 +38,7 @@ const DOCUMENTS: [&str; 26] = [
     "docs/polling.md",
     "docs/probe.md",
     "docs/reference.md",
+    "docs/reports.md",
     "docs/rooms.md",
     "docs/sessions.md",
     "docs/tutorial.md",
@@ -300,9 +301,15 @@ fn links_lead_to_files_that_are_there() {
     assert!(followed > 5);
 }
 
-/// The headings of a page, in the form of link targets.
+/// The headings of a page, and of those it includes, in the form of link targets.
 fn places(page: &Path) -> BTreeSet<String> {
-    let text = fs::read_to_string(page).unwrap();
+    let mut text = fs::read_to_string(page).unwrap();
+    let included = text.lines().filter_map(|line| {
+        let path = line.strip_prefix("{{#include ")?.strip_suffix("}}")?;
+        Some(fs::read_to_string(page.parent().unwrap().join(path)).unwrap())
+    });
+    let included: String = included.collect();
+    text += &included;
     let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
     let place = |heading: &str| {
         let kept = heading
