@@ -5,6 +5,7 @@
 mod common;
 
 mod answers;
+mod clients;
 mod closes;
 mod frames;
 mod handshake;

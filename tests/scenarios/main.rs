@@ -1,5 +1,6 @@
 //! Shipped scenarios parse, the reference lists every key, and what is wrong is refused in words.
 
+mod contracts;
 mod files;
 mod invalid;
 mod reference;

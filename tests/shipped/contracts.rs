@@ -1,12 +1,10 @@
 //! Runs the shipped scenarios with promises of a server against the built-in server, unchanged except for fewer
 //! connections: each must exit with 0, and every promise must be kept, with connected clients.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::run::{Run, shortened};
-use common::table;
+use super::common::run::{Run, shortened};
+use super::common::table;
 use wsbench::scenario::shipped;
 
 /// The scenarios that a test below runs.

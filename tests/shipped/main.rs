@@ -1,8 +1,13 @@
 //! Runs every shipped scenario against the built-in server, only shorter and with fewer connections: it must exit with
 //! 0, all its gates must hold, and the sums in every row must match. Scenarios with cohorts are in
-//! `shipped_contracts.rs`, because their promises need their full time; those in rooms are in `shipped_rooms.rs`.
+//! `contracts.rs`, because their promises need their full time; those in rooms are in `rooms.rs`.
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod contracts;
+mod guilty;
+mod rooms;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

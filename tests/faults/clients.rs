@@ -1,12 +1,10 @@
 //! Tests bad clients on real sockets: what a server sees of them, and what their records contain.
 
-mod common;
-
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use common::{Act, Event, Script, Server, When};
+use super::common::{Act, Event, Script, Server, When};
 use wsbench::engine::{EngineError, Finished, LimitError, Observer, Prepared, Second};
 use wsbench::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use wsbench::metric::Cause;

@@ -1,11 +1,9 @@
 //! Runs the shipped scenarios in rooms against the built-in server, shorter and with fewer connections: each must exit with
 //! 0, all its gates must hold, and what was measured must have happened.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::run::{Run, shortened};
+use super::common::run::{Run, shortened};
 use wsbench::scenario::shipped;
 
 /// The scenarios that a test below runs.

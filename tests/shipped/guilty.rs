@@ -1,12 +1,10 @@
 //! Runs two contracts against the built-in server, without a defect and with each of its defects: every defect must
 //! break exactly the promises that belong to it, and the correct server must break none.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::run::{Run, run, trusted};
-use common::table;
+use super::common::run::{Run, run, trusted};
+use super::common::table;
 use wsbench::scenario::Defect;
 
 /// The promises that concern every fault except a stall.
