@@ -305,6 +305,7 @@ pub(super) fn common<'a, I: Iterator<Item = &'a Machine>>(machines: impl Fn() ->
         os: same(machines().map(|one| one.os.clone())).unwrap_or_else(several),
         arch: same(machines().map(|one| one.arch.clone())).unwrap_or_else(several),
         kernel: same(machines().map(|one| one.kernel.clone())).flatten(),
+        congestion_control: same(machines().map(|one| one.congestion_control.clone())).flatten(),
         cpus: same(machines().map(|one| one.cpus)).flatten(),
         cpu_model: same(machines().map(|one| one.cpu_model.clone()))
             .unwrap_or_else(|| Some(mixture())),

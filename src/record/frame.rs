@@ -7,7 +7,7 @@ use super::error::RecordError;
 /// What a file begins with.
 const MAGIC: [u8; 4] = *b"wsbr";
 /// The version of the format: raised when a reader of the old one could misread the new one.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 /// The longest record in bytes.
 pub(super) const MAX_RECORD: u32 = 4 << 20;
 

@@ -90,6 +90,8 @@ pub struct Machine {
     pub cpus: Option<usize>,
     /// The name of the processor, if it can be read.
     pub cpu_model: Option<String>,
+    /// The name of TCP's congestion control, such as `cubic` or `bbr`, if it can be read.
+    pub congestion_control: Option<String>,
 }
 
 /// The last record: how the part ended.

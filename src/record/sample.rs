@@ -29,6 +29,7 @@ pub(super) fn head() -> Head {
             kernel: None,
             cpus: Some(2),
             cpu_model: None,
+            congestion_control: None,
         },
         name: None,
     }

@@ -14,6 +14,8 @@ pub struct Host {
     pub arch: String,
     /// The kernel's release, if it can be read.
     pub kernel: Option<String>,
+    /// The name of TCP's congestion control, such as `cubic` or `bbr`, if it can be read.
+    pub congestion_control: Option<String>,
     /// The number of cores that this process may use, if known.
     pub cpus: Option<usize>,
     /// The name of the processor, if it can be read.
@@ -28,6 +30,8 @@ impl Host {
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
             kernel: read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
+            congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control")
+                .map(|text| text.trim().to_owned()),
             cpus: std::thread::available_parallelism().ok().map(usize::from),
             cpu_model: read("/proc/cpuinfo").as_deref().and_then(cpu_model),
         }

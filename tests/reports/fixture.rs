@@ -48,6 +48,7 @@ impl Case {
                 os: "linux".to_owned(),
                 arch: "x86_64".to_owned(),
                 kernel: Some("6.1.0".to_owned()),
+                congestion_control: Some("cubic".to_owned()),
                 cpus: Some(2),
                 cpu_model: None,
             },

@@ -254,6 +254,7 @@ mod tests {
                 kernel: None,
                 cpus: None,
                 cpu_model: None,
+                congestion_control: None,
             },
             name: None,
         }

@@ -166,6 +166,7 @@ pub(in crate::cli) fn machine(workers: usize) -> Machine {
         os,
         arch,
         kernel,
+        congestion_control,
         cpus,
         cpu_model,
     } = Host::detect();
@@ -179,5 +180,6 @@ pub(in crate::cli) fn machine(workers: usize) -> Machine {
         kernel,
         cpus,
         cpu_model,
+        congestion_control,
     }
 }

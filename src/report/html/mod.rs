@@ -349,6 +349,7 @@ fn environment(run: &Run) -> Vec<(&'static str, String)> {
         Some(host.os.clone()),
         host.kernel.clone(),
         Some(host.arch.clone()),
+        (host.congestion_control.as_ref()).map(|name| format!("with TCP's {name}")),
     ];
     let system: Vec<String> = system.into_iter().flatten().collect();
     let changed = match run.options.overrides.as_slice() {

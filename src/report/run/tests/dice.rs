@@ -120,6 +120,7 @@ impl Dice {
                 os: self.text(),
                 arch: self.text(),
                 kernel: self.maybe(Self::text),
+                congestion_control: self.maybe(Self::text),
                 cpus: self.maybe(|dice| dice.count() as usize),
                 cpu_model: self.maybe(Self::text),
             },
