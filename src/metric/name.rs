@@ -116,14 +116,20 @@ pub fn covers_whole_run(name: &str) -> bool {
     ) {
         return false;
     }
+    // Waits of open connections are of their time.
+    if name == Timer::Http2Blocked.name() {
+        return false;
+    }
     let group = name.split('.').next().unwrap_or_default();
     let groups = [
         "connections",
         "compressed",
         "tls",
+        "http2",
         "handshake",
         "setup",
         "reconnect",
+        "reconnects",
         "close",
         "closes",
         "errors",
@@ -242,6 +248,28 @@ mod tests {
             "reconnect.duration",
         ] {
             assert!(!tells_of_ends(name), "{name}");
+        }
+    }
+
+    /// Whoever records them does so for the whole run, so a gate on a window of them would see nothing.
+    #[test]
+    fn what_dials_and_what_they_open_count_is_of_the_whole_run() {
+        for counter in [
+            Counter::ConnectionsOpened,
+            Counter::HandshakeRedirects,
+            Counter::ReconnectsDeferred,
+            Counter::TlsResumed,
+            Counter::CompressedSent,
+            Counter::Http2Carriers,
+            Counter::Http2CarriersLost,
+            Counter::Http2Goaways,
+            Counter::Http2Unended,
+        ] {
+            assert!(covers_whole_run(counter.name()), "{counter}");
+        }
+        assert!(covers_whole_run(Timer::Http2Queued.name()));
+        for name in [Timer::Http2Blocked.name(), Timer::HeartbeatRtt.name()] {
+            assert!(!covers_whole_run(name), "{name}");
         }
     }
 

@@ -142,6 +142,9 @@ fn a_server_that_asks_for_time_gets_it_where_clients_heed_it() {
         assert!((fewest..=most).contains(&dials), "{dials}");
         if heeds {
             assert_eq!(run.report.count("reconnects.deferred"), 2);
+            // Gates look at these.
+            let rows = run.report.rows("metrics", "reconnects.deferred");
+            assert_eq!(rows[0]["count"], 2, "{rows:?}");
         }
     }
 }

@@ -76,7 +76,17 @@ pub(super) fn scenario(url: &str, target: &str, rest: &str) -> String {
 /// Forty WebSockets, so many on each connection of one worker, all of which end in order.
 #[track_caller]
 pub(super) fn assert_spoken(url: &str, streams: u32, unended: u64) -> Run {
-    let rest = "[gates]\npass = [\"ratio(messages.echoed / messages.sent) == 100%\"]";
+    let carriers = u64::from(40u32.div_ceil(streams));
+    let rest = format!(
+        r#"
+        [gates]
+        pass = [
+            "ratio(messages.echoed / messages.sent) == 100%",
+            "count(http2.carriers) == {carriers}",
+            "count(http2.carriers_lost) == 0",
+            "count(http2.unended) == {unended}",
+        ]"#
+    );
     let trust = match url.starts_with("wss") {
         true => "insecure = true",
         false => "",
@@ -84,7 +94,7 @@ pub(super) fn assert_spoken(url: &str, streams: u32, unended: u64) -> Run {
     let text = scenario(
         url,
         &format!("streams_per_connection = {streams}\n{trust}"),
-        rest,
+        &rest,
     );
     let text = text.replace("[load]", "[load]\nconnections = 40");
     let run = run(&text, &["--workers", "1"]);
@@ -97,10 +107,7 @@ pub(super) fn assert_spoken(url: &str, streams: u32, unended: u64) -> Run {
         "{:?}",
         report.closes()
     );
-    let carriers = u64::from(40u32.div_ceil(streams));
     assert_eq!(report.count("http2.carriers"), carriers);
-    assert_eq!(report.count("http2.carriers_lost"), 0);
-    assert_eq!(report.count("http2.unended"), unended);
     assert_eq!(report.json["agreed"]["http"]["2"], carriers);
     run
 }
