@@ -173,16 +173,19 @@ impl RawDialer {
         self.way.asks_for_certificate()
     }
 
-    /// Opens one connection, with the headers of this target and its offer of
-    /// compression. Under TLS all are those of one client, so each resumes the
-    /// session of one before where the server lets it.
+    /// Opens one connection for the client with this number, with the headers of this target and its offer of compression.
+    /// Under TLS each resumes the session of one before of the same client, where the server lets it.
     ///
     /// # Errors
     /// The cause, and what the server answered.
-    pub(crate) async fn open(&self, target: &Target) -> Result<RawConnection, RawFailure> {
+    pub(crate) async fn open(
+        &self,
+        target: &Target,
+        client: u32,
+    ) -> Result<RawConnection, RawFailure> {
         let request = Request::new(&self.url, &target.access.ask);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
-        let opening = self.opened(&request, target, &clock, &mut progress);
+        let opening = self.opened(&request, target, client, &clock, &mut progress);
         let opened = match tokio::time::timeout(self.timeout, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(NotOpened::from(progress.timed_out())),
@@ -233,12 +236,17 @@ impl RawDialer {
         &self,
         request: &Request,
         target: &Target,
+        client: u32,
         clock: &dyn Clock,
         progress: &mut Progress,
     ) -> Result<RawConnection, NotOpened> {
         let compression = target.access.compression.as_ref();
         let HttpVersion::Two(sharing) = &target.access.http else {
-            let opened = (self.way).open(request, compression, Dial::default(), clock, progress);
+            let dial = Dial {
+                number: client,
+                ..Dial::default()
+            };
+            let opened = (self.way).open(request, compression, dial, clock, progress);
             let Opened {
                 link,
                 peer,
@@ -267,7 +275,7 @@ impl RawDialer {
             steps,
             head,
             compressed,
-        } = Alone::open(&self.way, asked, sharing, clock, progress).await?;
+        } = Alone::open(&self.way, asked, (client, sharing), clock, progress).await?;
         Ok(RawConnection {
             channel: stream.into(),
             serving: Some(serving),

@@ -6,6 +6,7 @@ use super::opener::{Opener, head};
 use super::words::listed;
 use crate::metric::Timer;
 use crate::net::RawConnection;
+use crate::scenario::{HttpVersion, Proxy};
 use crate::units::human_ns;
 
 const VIA: &str = "Via";
@@ -22,10 +23,16 @@ pub struct Handshake {
     pub passed: Vec<(String, &'static str)>,
     /// The time of the name look-up; `None` where the host is an address.
     pub dns_ns: Option<u64>,
+    /// The proxy that it goes through, without credentials; `None` without one.
+    pub proxy: Option<String>,
     /// The time of the TCP connect.
     pub tcp_ns: u64,
+    /// The time from there to the tunnel; `None` without a proxy.
+    pub proxy_ns: Option<u64>,
     /// The time of the TLS handshake; `None` without TLS.
     pub tls_ns: Option<u64>,
+    /// The time from there to the settings of HTTP/2; `None` over HTTP/1.1.
+    pub http2_ns: Option<u64>,
     /// The time from the upgrade request to its answer.
     pub upgrade_ns: u64,
     /// The status line of the answer.
@@ -60,7 +67,11 @@ impl Handshake {
         opener: &Opener,
         redirects: Vec<Redirected>,
     ) -> Self {
-        let (status, headers) = head(&connection.head);
+        let (mut status, headers) = head(&connection.head);
+        if opener.target.access.http != HttpVersion::One {
+            // Its head is kept as HTTP/1.1 spells one.
+            status = status.replacen("HTTP/1.1", "HTTP/2", 1);
+        }
         let took = |step| connection.steps.took(step);
         let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
         let subprotocol = (headers.iter())
@@ -86,8 +97,11 @@ impl Handshake {
                 .map(|(address, cause)| (address.to_string(), cause.name()))
                 .collect(),
             dns_ns: took(Timer::HandshakeDns).map(|took| took.0),
+            proxy: opener.target.access.proxy.as_ref().map(Proxy::shown),
             tcp_ns: took(Timer::HandshakeTcp).unwrap_or_default().0,
+            proxy_ns: took(Timer::HandshakeProxy).map(|took| took.0),
             tls_ns: took(Timer::HandshakeTls).map(|took| took.0),
+            http2_ns: took(Timer::Http2Ready).map(|took| took.0),
             upgrade_ns: took(Timer::HandshakeUpgrade).unwrap_or_default().0,
             status,
             via: (headers.iter())
@@ -113,11 +127,14 @@ impl Handshake {
         let steps = [
             self.dns_ns.map(|ns| format!("DNS {}", human_ns(ns))),
             Some(format!("TCP {}", human_ns(self.tcp_ns))),
+            self.proxy_ns.map(|ns| format!("tunnel {}", human_ns(ns))),
             self.tls_ns.map(|ns| format!("TLS {}", human_ns(ns))),
+            self.http2_ns.map(|ns| format!("HTTP/2 {}", human_ns(ns))),
             Some(format!("upgrade {}", human_ns(self.upgrade_ns))),
         ];
         let steps: Vec<String> = steps.into_iter().flatten().collect();
         let mut lines = vec![format!("{} · {}", self.address, steps.join(" · "))];
+        lines.extend((self.proxy.iter()).map(|proxy| format!("through the proxy {proxy}")));
         if self.addresses.len() > 1 {
             lines.push(format!("one of {}", listed(&self.addresses, "address")));
         }

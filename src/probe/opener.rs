@@ -13,6 +13,10 @@ use crate::units::{counted, format_duration, is_harmless};
 
 /// The most redirects that are followed.
 pub(super) const REDIRECTS: usize = 3;
+/// The client that asks one question after the other.
+const ASKS: u32 = 0;
+/// The client whose connections stand beside that.
+const STANDS_APART: u32 = 1;
 /// The longest time in all that the server is left alone because it asks for that.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -83,7 +87,7 @@ impl Opener {
     pub(super) async fn first(&mut self) -> Result<(RawConnection, Vec<Redirected>), Failed> {
         let mut followed = Vec::new();
         loop {
-            let failure = match self.dial(&self.dialer, &self.target).await {
+            let failure = match self.dial(&self.dialer, &self.target, ASKS).await {
                 Ok(connection) => return Ok((connection, followed)),
                 Err(failure) => failure,
             };
@@ -122,7 +126,14 @@ impl Opener {
         dialer: &RawDialer,
         target: &Target,
     ) -> Result<RawConnection, Failed> {
-        let opened = self.dial(dialer, target).await;
+        let opened = self.dial(dialer, target, ASKS).await;
+        opened.map_err(|failure| self.failed(failure))
+    }
+
+    /// Opens a connection beside the others, as another client: it must not use a session of TLS that the next of the others
+    /// is to resume.
+    pub(super) async fn open_apart(&self) -> Result<RawConnection, Failed> {
+        let opened = self.dial(&self.dialer, &self.target, STANDS_APART).await;
         opened.map_err(|failure| self.failed(failure))
     }
 
@@ -132,10 +143,15 @@ impl Opener {
         another.map_err(|error| Failed::new(Cause::Tls, error.to_string()))
     }
 
-    async fn dial(&self, dialer: &RawDialer, target: &Target) -> Result<RawConnection, RawFailure> {
+    async fn dial(
+        &self,
+        dialer: &RawDialer,
+        target: &Target,
+        client: u32,
+    ) -> Result<RawConnection, RawFailure> {
         self.leave_alone().await;
         self.made.set(self.made.get() + 1);
-        let Ok(opened) = timeout_at(self.over.into(), dialer.open(target)).await else {
+        let Ok(opened) = timeout_at(self.over.into(), dialer.open(target, client)).await else {
             return Err(RawFailure::cut());
         };
         if let Err(failure) = &opened {

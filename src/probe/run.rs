@@ -180,10 +180,13 @@ impl Probe {
 
     /// Opens a connection on which the first word has been said.
     async fn open(&self, answers_pings: bool) -> Result<Talk, Failed> {
-        let connection: RawConnection = self.opener.open().await?;
+        Ok(self.begun(self.opener.open().await?, answers_pings).await)
+    }
+
+    async fn begun(&self, connection: RawConnection, answers_pings: bool) -> Talk {
         let mut talk = Talk::new(connection, answers_pings, self.opener.over());
         self.say_first(&mut talk).await;
-        Ok(talk)
+        talk
     }
 
     async fn say_first(&self, talk: &mut Talk) {
@@ -214,7 +217,8 @@ impl Probe {
     }
 
     async fn trial(&self, doing: Doing) -> Result<Tried, Failed> {
-        let talk = self.open(doing == Doing::AnswerPings).await?;
+        let connection = self.opener.open_apart().await?;
+        let talk = self.begun(connection, doing == Doing::AnswerPings).await;
         Ok(try_out(talk, doing).await)
     }
 }

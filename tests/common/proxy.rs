@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// A running proxy on a free port of 127.0.0.1. Its threads end with the test.
 pub struct Proxy {
@@ -22,21 +23,35 @@ impl Proxy {
         Self::start(OPEN, Leads::Asked)
     }
 
+    /// The same, but one connection, counted from zero, waits longer for its tunnel than all others together.
+    pub fn open_late_for(late: usize) -> Self {
+        Self::begin(OPEN, Leads::Asked, Some(late))
+    }
+
     /// Starts one that answers this to each request, and ends.
     pub fn answering(answer: &'static str) -> Self {
         Self::start(answer, Leads::Nowhere)
     }
 
     fn start(answer: &'static str, leads: Leads) -> Self {
+        Self::begin(answer, leads, None)
+    }
+
+    fn begin(answer: &'static str, leads: Leads, late: Option<usize>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let book = asked.clone();
         thread::spawn(move || {
-            for client in listener.incoming() {
+            for (nth, client) in listener.incoming().enumerate() {
                 let book = book.clone();
-                // Ends with an error where the client or the server does.
-                thread::spawn(move || serve(client?, answer, leads, &book));
+                thread::spawn(move || {
+                    if late == Some(nth) {
+                        thread::sleep(LATE);
+                    }
+                    // Ends with an error where the client or the server does.
+                    serve(client?, answer, leads, &book)
+                });
             }
         });
         Self { address, asked }
@@ -56,6 +71,7 @@ enum Leads {
     Nowhere,
 }
 
+const LATE: Duration = Duration::from_millis(500);
 const OPEN: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 fn serve(

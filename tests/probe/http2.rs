@@ -121,6 +121,9 @@ fn where_http2_is_asked_for_it_is_spoken_at_once() {
         json!({ "websockets": { "max_streams": null } })
     );
     assert_eq!(found["tls"]["alpn"], "h2");
+    let handshake = &found["handshake"];
+    assert_eq!(handshake["status"], "HTTP/2 200");
+    assert!(handshake["http2_ns"].as_u64().unwrap() > 0, "{handshake}");
     assert_eq!(found["connections"], 18);
     let scenario = found["scenario"].as_str().unwrap();
     assert!(

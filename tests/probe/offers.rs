@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -11,7 +12,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::common::Ended;
+use super::common::{Ended, Proxy, Reception};
 use super::failures::fails;
 use super::{found, parses, probe};
 
@@ -129,6 +130,24 @@ fn what_an_answer_says_is_told_and_written() {
     let at = ended.stdout.find("# Written by").unwrap();
     parses(&ended.stdout[at..]);
     Ended::passes(&ended.stdout[at..]);
+}
+
+/// The quiet clients dial at the same time, and none of them takes the session that is to be resumed: each tunnel takes its
+/// time, and the second connection is the last one to get there.
+#[test]
+fn the_session_of_the_first_connection_is_resumed_however_late_its_tunnel_is() {
+    let (server, proxy) = (Reception::secure(), Proxy::open_late_for(1));
+    let by = format!("http://{}", proxy.address);
+    let url = server.url("localhost");
+    let arguments = [&*url, "--insecure", "--proxy", &by, "--json", "--for", "3s"];
+    let ended = probe(&arguments);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(found["tls"]["version"], "TLS 1.3");
+    assert_eq!(found["tls"]["resumes"], true, "{}", found["tls"]);
+    let handshake = &found["handshake"];
+    assert_eq!(handshake["proxy"], by);
+    assert!(handshake["proxy_ns"].as_u64().unwrap() > 0, "{handshake}");
 }
 
 #[test]

@@ -32,19 +32,20 @@ pub(crate) struct Alone {
 }
 
 impl Alone {
-    /// Opens a carrier, and a stream on it. Has no time limit of its own.
+    /// Opens a carrier for the client with this number, and a stream on it. Has no time limit of its own.
     ///
     /// # Errors
     /// The cause, and what the server answered.
     pub(crate) async fn open(
         way: &Way,
         (request, is_secure, compression): (&Request, bool, Option<&Compression>),
-        sharing: &Sharing,
+        (client, sharing): (u32, &Sharing),
         clock: &dyn Clock,
         progress: &mut Progress,
     ) -> Result<Self, NotOpened> {
         let dialled = clock.now();
         let dial = Dial {
+            number: client,
             is_shared: true,
             ..Dial::default()
         };
