@@ -172,6 +172,11 @@ fn what_a_unix_socket_cannot_do_is_refused_with_the_reason() {
             unix("contract.released_within = \"1s\"\n"),
             "which listens on one port",
         ),
+        (
+            unix("contract = { from = \"open\", reaped_between = [\"1s\", \"2s\"] }\n")
+                + "fault = { kind = \"hold\", after = \"500ms\" }",
+            "by the clients' ports, and a Unix socket has none",
+        ),
     ] {
         let said = refused(&text);
         assert!(said.contains(what) && said.contains("hint: "), "{said}");

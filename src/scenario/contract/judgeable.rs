@@ -259,6 +259,10 @@ impl Need {
                 let is_port = |servers: &Servers| !servers.are_several() && !servers.has_unix();
                 target.url.is_local() && servers.is_none_or(is_port)
             }
+            Self::Ports => {
+                let servers = cohort.dialled(&target.url);
+                !servers.is_some_and(Servers::has_unix)
+            }
             Self::OwnPorts => cohort.access.proxy.is_none(),
             Self::OwnTcp => !cohort.access.http.is_shared(),
             Self::Process => {
@@ -315,6 +319,10 @@ impl Need {
             Self::SameHost => (
                 "can be seen only of a target on this machine, which listens on one port",
                 "use the address of one server on this machine, or leave it out",
+            ),
+            Self::Ports => (
+                "looks for the server's sockets by the clients' ports, and a Unix socket has none",
+                "use the address of a port, or `closed_between`",
             ),
             Self::OwnPorts => (
                 "looks for the server's sockets by the clients' ports, and a proxy dials from its own",

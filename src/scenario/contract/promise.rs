@@ -113,6 +113,8 @@ pub(in crate::scenario) enum Need {
     Clients,
     /// The target is on this machine.
     SameHost,
+    /// The clients have ports.
+    Ports,
     /// The server sees the clients' own ports.
     OwnPorts,
     /// Each client has a TCP connection of its own.
@@ -158,7 +160,7 @@ impl PromiseKind {
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
         use Need::{
             Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Loss, OwnPorts, OwnTcp, Packets,
-            Process, Reconnect, SameHost, ServerPings, Stall, Sweep,
+            Ports, Process, Reconnect, SameHost, ServerPings, Stall, Sweep,
         };
         const SERVER: &[By] = &[Server];
         const OR_FAULT: &[By] = &[Server, Fault];
@@ -183,7 +185,7 @@ impl PromiseKind {
             }
             Self::ReapedBetween => Rule::of(Window)
                 .timed_from_origin()
-                .needs(&[OwnPorts, OwnTcp]),
+                .needs(&[Ports, OwnPorts, OwnTcp]),
             Self::ReleasedWithin => {
                 let rule = Rule::of(Within).needs(&[SameHost, OwnPorts, OwnTcp]);
                 rule.timed_from_origin()
