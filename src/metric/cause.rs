@@ -80,7 +80,25 @@ pub const UPGRADE_STEP: &str = "the answer to the upgrade request";
 /// The last step of a request of HTTP.
 pub const ANSWER_STEP: &str = "the answer";
 
+/// What the detail of a failure says where a client certificate may be the reason.
+pub const ASKS_FOR_CERTIFICATE: &str = "the server has asked for a client certificate";
+
 impl Cause {
+    /// A hint where the server may have refused the client for its certificate, and gave another reason or none; `detail` is
+    /// that of the failure.
+    pub fn certificate_hint(self, detail: &str) -> Option<&'static str> {
+        let is_likely = match self {
+            Self::HandshakeEof | Self::HandshakeReset => true,
+            // 401 and 403 are first of all about a login.
+            Self::HttpStatus => detail.contains(" 400"),
+            _ => false,
+        };
+        match is_likely && detail.contains(ASKS_FOR_CERTIFICATE) {
+            true => Self::TlsClientCert.tls_hint(),
+            false => None,
+        }
+    }
+
     /// A hint where a wrong scheme may be why no connection opened; `detail` is that of the failure.
     pub fn scheme_hint(self, detail: &str, is_secure: bool) -> Option<&'static str> {
         use Cause::{ConnectTimeout, HandshakeEof, HandshakeGarbage, HandshakeReset};
@@ -164,7 +182,9 @@ impl Cause {
             HandshakeEof, HandshakeGarbage, HandshakeReset, HttpStatus, Tls, TlsAlert,
             TlsNotSpoken, TlsVersion,
         };
-        let is_ended = matches!(self, HandshakeEof | HandshakeReset);
+        // A server that speaks TLS with us has understood how the connection begins.
+        let is_ended = matches!(self, HandshakeEof | HandshakeReset)
+            && (announces || !detail.contains(ASKS_FOR_CERTIFICATE));
         let is_lost = match self {
             // A server that expects none takes the header for a request, or for TLS.
             HttpStatus => detail.contains(" 400"),
@@ -189,7 +209,9 @@ impl Cause {
                 "name its certificate, or that of its authority, in `ca` (`--ca FILE`)"
             }
             Self::TlsExpired => "renew the certificate, or set the clock of this machine right",
-            Self::TlsName => "use a name that the certificate is for in the address",
+            Self::TlsName => {
+                "use a name that the certificate is for in the address, or write it as `target.tls.server_name`"
+            }
             Self::TlsPin => {
                 "if the server has a new key, write that in `target.tls.pin`; if not, somebody stands in between"
             }

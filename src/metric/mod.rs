@@ -10,8 +10,8 @@ mod name;
 
 pub use catalogue::{Counter, ENOUGH_FOR_MEMORY, Gauge, Timer};
 pub use cause::{
-    ANSWER_STEP, Cause, HTTP2_STEP, LOOK_UP_STEP, MAX_STREAMS, PROXY_STEP, TCP_STEP, TLS_STEP,
-    UNIX_STEP, UPGRADE_STEP,
+    ANSWER_STEP, ASKS_FOR_CERTIFICATE, Cause, HTTP2_STEP, LOOK_UP_STEP, MAX_STREAMS, PROXY_STEP,
+    TCP_STEP, TLS_STEP, UNIX_STEP, UPGRADE_STEP,
 };
 pub use close::{CloseKind, Side};
 pub use exported::{Exported, exported};

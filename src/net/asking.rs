@@ -53,7 +53,7 @@ impl Way {
         progress.reached = ANSWER_STEP;
         let answer = exchange(&mut link, request).await;
         Asked {
-            answer: answer.map_err(failure),
+            answer: answer.map_err(|none| self.explained(failure(none))),
             bytes: link.wire_mut().take_bytes(),
         }
     }

@@ -16,7 +16,7 @@ use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Alpn, Tls, TlsError};
 use super::wire::Wire;
-use crate::metric::{Cause, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
+use crate::metric::{ASKS_FOR_CERTIFICATE, Cause, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
 use crate::scenario::{Access, Announce, Compression, WebOrigin};
 use crate::time::Clock;
 use crate::units::Timestamp;
@@ -188,7 +188,8 @@ impl Way {
                 true => Alpn::Http2,
                 false => Alpn::Http1,
             };
-            link = tls.secure(link, dial.number, alpn).await?;
+            let secured = tls.secure(link, dial.number, alpn).await;
+            link = secured.map_err(|failure| self.explained(failure))?;
             let secured = clock.now();
             let took = secured.saturating_since(opened);
             steps.add(Timer::HandshakeTls, took);
@@ -234,21 +235,28 @@ impl Way {
         times
     }
 
-    /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by
-    /// HTTP (nginx: 400).
-    fn explained(&self, mut failure: Failure) -> Failure {
-        let asks = self.tls.as_ref().is_some_and(Tls::misses_certificate);
+    /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate, or with
+    /// one that they do not trust, by HTTP (nginx: 400); others end TCP without an alert.
+    pub(super) fn explained(&self, mut failure: Failure) -> Failure {
+        let Some(tls) = self.tls.as_ref().filter(|tls| tls.asks_for_certificate()) else {
+            return failure;
+        };
+        let misses = tls.misses_certificate();
         let may_be_why = match failure.cause {
             // Other answers do not come from who looks at certificates: a 502 is of a proxy that passed it on.
-            Cause::HttpStatus => {
-                let status = failure.detail.split([' ', ';', ':']).nth(1);
-                matches!(status, Some("400" | "401" | "403"))
-            }
+            Cause::HttpStatus => match failure.detail.split([' ', ';', ':']).nth(1) {
+                Some("400") => true,
+                Some("401" | "403") => misses,
+                _ => false,
+            },
             Cause::HandshakeEof | Cause::HandshakeReset => true,
             _ => false,
         };
-        if asks && may_be_why {
-            failure.detail += "; the server has asked for a client certificate";
+        if may_be_why {
+            failure.detail += &format!("; {ASKS_FOR_CERTIFICATE}");
+            if !misses {
+                failure.detail += ", and was shown one";
+            }
         }
         failure
     }

@@ -55,10 +55,11 @@ fn telling(headers: &[(String, String)]) -> impl Iterator<Item = &(String, Strin
 
 fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
     let (cause, detail) = (failed.cause, failed.detail.as_str());
-    let by_scheme = cause.scheme_hint(detail, is_secure);
-    let by_step = by_scheme.or_else(|| cause.step_hint(detail, false));
-    if by_step.is_some() {
-        return by_step;
+    let by_detail = (cause.certificate_hint(detail))
+        .or_else(|| cause.scheme_hint(detail, is_secure))
+        .or_else(|| cause.step_hint(detail, false));
+    if by_detail.is_some() {
+        return by_detail;
     }
     let status = failed.detail.split(' ').nth(1).unwrap_or_default();
     Some(match failed.cause {

@@ -105,6 +105,9 @@ impl Failures {
     fn of_cause(&self) -> Option<&'static str> {
         let (foremost, _) = self.causes.first()?;
         let example = self.example.as_deref().unwrap_or_default();
+        if let Some(hint) = foremost.certificate_hint(example) {
+            return Some(hint);
+        }
         let scheme = |way: &Way| foremost.scheme_hint(example, way.is_secure);
         if let Some(hint) = self.way.as_ref().and_then(scheme) {
             return Some(hint);

@@ -1,5 +1,6 @@
 //! What fails on the way to a WebSocket: each message says what was answered, and what to do.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, ServerConnection};
 
+use super::common::own::Own;
 use super::common::{Proxy, Reception, Running};
 
 /// Runs `serve` for each client, one after the other, until the test ends.
@@ -27,8 +29,8 @@ fn serves(serve: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Asks clients for a certificate that nobody has.
-fn asks_for_a_certificate() -> SocketAddr {
+/// TLS that asks clients for a certificate of an authority that nobody knows.
+fn asking_for_a_certificate() -> Arc<ServerConfig> {
     let names = ["localhost".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let provider = Arc::new(ring::default_provider());
@@ -44,12 +46,34 @@ fn asks_for_a_certificate() -> SocketAddr {
             PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into(),
         )
         .unwrap();
-    let tls = TlsAcceptor::from(Arc::new(config));
+    Arc::new(config)
+}
+
+/// Says by an alert that it wants another certificate.
+fn asks_for_a_certificate() -> SocketAddr {
+    let tls = TlsAcceptor::from(asking_for_a_certificate());
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     serves(move |client| {
         client.set_nonblocking(true).unwrap();
         let _ =
             runtime.block_on(async { tls.accept(tokio::net::TcpStream::from_std(client)?).await });
+    })
+}
+
+/// Ends TCP without a word where it wants another certificate, as servers in Python do.
+fn hangs_up_without_a_certificate() -> SocketAddr {
+    let tls = asking_for_a_certificate();
+    serves(move |mut client| {
+        let mut session = ServerConnection::new(tls.clone()).unwrap();
+        loop {
+            while session.wants_write() {
+                session.write_tls(&mut client).unwrap();
+            }
+            let read = session.read_tls(&mut client);
+            if !matches!(read, Ok(1..)) || session.process_new_packets().is_err() {
+                break;
+            }
+        }
     })
 }
 
@@ -131,6 +155,32 @@ fn each_failure_on_the_way_says_what_was_answered_and_what_to_do() {
         let said = says(&target);
         for word in words {
             assert!(said.contains(word), "{word}\n{said}");
+        }
+    }
+}
+
+/// Under TLS 1.3 the client has finished its handshake by then.
+#[test]
+fn a_server_that_hangs_up_where_it_wants_a_certificate_is_asked_for_no_other_reason() {
+    let server = hangs_up_without_a_certificate();
+    let (folder, client) = (tempfile::tempdir().unwrap(), Own::of("client", |_| {}));
+    let mine = folder.path().join("client.pem");
+    fs::write(&mine, client.certificate + &client.key).unwrap();
+    for version in ["1.2", "1.3"] {
+        let target = format!(
+            "url = \"wss://{server}/\"\ninsecure = true\ntls = {{ versions = [\"{version}\"]"
+        );
+        let shown = format!("{target}, certificate = {mine:?} }}");
+        for (target, word) in [(target + " }", ""), (shown, ", and was shown one")] {
+            let said = says(&target);
+            let asked = format!("the server has asked for a client certificate{word})");
+            let hint = "hint: target.tls = { certificate = \"client.pem\", key = \"client.key\" }";
+            for words in ["handshake_", &asked, hint] {
+                assert!(said.contains(words), "{version}: {words}\n{said}");
+            }
+            for words in ["does this port speak TLS", "PROXY protocol"] {
+                assert!(!said.contains(words), "{version}: {said}");
+            }
         }
     }
 }

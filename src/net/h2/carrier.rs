@@ -120,7 +120,7 @@ impl Way {
             .enable_push(false)
             // Small messages that wait unread are no attack: their windows bound them.
             .data_frame_budget(connection_window as usize);
-        let failed = |error: &h2::Error| below.borrow().not_opened(error);
+        let failed = |error: &h2::Error| self.explained(below.borrow().not_opened(error));
         let shaken = builder.handshake(Io(below.clone())).await;
         let (requests, mut connection) = shaken.map_err(|error| failed(&error))?;
         let Some(mut pings) = connection.ping_pong() else {
