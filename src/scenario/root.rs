@@ -228,14 +228,11 @@ impl Scenario {
     /// Whether TLS is spoken with a server or a proxy, or a redirect may lead to where it is.
     pub fn may_speak_tls(&self) -> bool {
         self.cohorts.iter().any(|cohort| {
-            let Access {
-                proxy, redirects, ..
-            } = &cohort.access;
+            let proxy = &cohort.access.proxy;
             let dialled = cohort.dialled(&self.target.url);
             dialled.is_some_and(Servers::is_secure)
-                || cohort.other_servers().any(|server| server.secure)
+                || cohort.may_lead_to_tls()
                 || matches!(proxy, Some(proxy) if proxy.kind == ProxyKind::Https)
-                || *redirects > 0
         })
     }
 

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::common::run::run;
 use super::common::{self, Reception, Running};
-use super::{Answering, scenario};
+use super::{Answering, refused, scenario};
 
 const SECRETS: &str = "headers = { Authorization = \"Bearer s3cret-token\", Cookie = \"sid=s3cret-cookie\", X-Room = \"a\" }";
 
@@ -73,6 +73,36 @@ fn a_name_that_only_a_redirect_tells_is_looked_up_and_that_is_timed() {
     run.assert_passed();
     let rows = run.report.rows("metrics", "handshake.dns");
     assert_eq!(rows[0]["count"], 1, "{rows:?}");
+}
+
+/// What is said of TLS is for where the redirect leads, and who dials again resumes its session there.
+#[test]
+fn a_redirect_to_tls_goes_by_what_is_said_of_tls() {
+    let last = Reception::secure();
+    let first = Answering::redirecting(307, &last.url("localhost"));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), last.certificate()).unwrap();
+    let text = format!(
+        r#"
+        name = "redirected"
+        target = {{ url = "{}", redirects = 1, family = "ipv4", ca = "ca.pem" }}
+        load = {{ connections = 4, ramp_up = "0s", duration = "1s" }}
+        [[step]]
+        pause = "100ms"
+        [[step]]
+        reconnect = {{}}
+        [gates]
+        pass = ["count(tls.full) == 4", "count(tls.resumed) >= 4", "count(connections.failed) == 0"]
+        "#,
+        first.url()
+    );
+    let ended = Running::start_in(folder, &text, &["--quiet"], &[]).end();
+    assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
+    let said = refused(&scenario(
+        "url = \"ws://127.0.0.1:9/\"\ntls.resumption = \"off\"",
+        1,
+    ));
+    assert!(said.contains("is only for wss:// and https://"), "{said}");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(super) struct Dialer {
     found: Mutex<Vec<(WebOrigin, usize, Arc<Way>)>>,
     /// The list of all.
     accesses: Vec<Access>,
+    /// By access: whether one of its clients may dial again.
+    resumes: Vec<bool>,
     /// By cohort: the place of its access.
     access: Vec<usize>,
     /// By cohort: its servers.
@@ -93,9 +95,7 @@ impl Dialer {
                 if ways.iter().any(|way| (&way.0, way.1) == (&origin, place)) {
                     continue;
                 }
-                // Cohorts that share a way share its store of sessions, and one of them may dial again.
-                let share = |one: &&Cohort| one.access == cohort.access;
-                let resumes = cohorts.iter().filter(share).any(Cohort::dials_again);
+                let resumes = dial_again(cohorts, &cohort.access);
                 let way = Way::new(&origin, &cohort.access, names, resumes)?;
                 ways.push((origin, place, Arc::new(way)));
             }
@@ -103,6 +103,7 @@ impl Dialer {
         Ok(Self {
             ways,
             found: Mutex::default(),
+            resumes: all.iter().map(|one| dial_again(cohorts, one)).collect(),
             accesses: all.into_iter().cloned().collect(),
             access,
             destinations,
@@ -248,6 +249,12 @@ pub(crate) struct Wanted<'a> {
     /// The upgrade request and what it was rendered to, if it has placeholders.
     pub(crate) upgrade: Option<(&'a Upgrade, &'a [u8])>,
     pub(crate) cookies: &'a Cookies,
+}
+
+/// Whether a client with this access may dial again. Cohorts with the same one share its sessions of TLS.
+fn dial_again(cohorts: &[Cohort], access: &Access) -> bool {
+    let share = |one: &&Cohort| one.access == *access;
+    cohorts.iter().filter(share).any(Cohort::dials_again)
 }
 
 /// The failure of a dial that ran out of time, `lost` of which did not count.

@@ -95,7 +95,12 @@ impl Dialer {
                 "it leads to more than {MAX_SERVERS} servers"
             )));
         }
-        let way = Way::new(origin, &self.accesses[access], &self.names, false);
+        let way = Way::new(
+            origin,
+            &self.accesses[access],
+            &self.names,
+            self.resumes[access],
+        );
         let way = Arc::new(way.map_err(|error| wrong(error.to_string()))?);
         found.push((origin.clone(), access, way.clone()));
         Ok(way)

@@ -79,7 +79,7 @@ pub(super) fn check(
     };
     let dials_target = cohort.servers.is_none();
     let is_secure = dials_target && shared.is_none_or(Address::is_secure);
-    if !is_secure && !cohort.other_servers().any(|server| server.secure) {
+    if !is_secure && !cohort.may_lead_to_tls() {
         let path = "cohort.target";
         keys.exclude_tls(&mut Section { check, path, place });
     }

@@ -134,6 +134,11 @@ impl Cohort {
         self.servers.as_ref().or_else(|| target.servers())
     }
 
+    /// Whether a server beside those of `target.url` may speak TLS with its clients: one of its own, or where redirects lead.
+    pub fn may_lead_to_tls(&self) -> bool {
+        self.access.redirects > 0 || self.other_servers().any(|server| server.secure)
+    }
+
     /// The servers that its clients dial or ask by HTTP, without those of `target.url`.
     pub fn other_servers(&self) -> impl Iterator<Item = WebOrigin> {
         let asked = self.each_step().filter_map(|step| match &step.verb {

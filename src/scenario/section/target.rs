@@ -197,8 +197,7 @@ impl TargetTable {
             Some(url) => !url.servers().is_some_and(Servers::is_secure),
             None => false,
         };
-        let mut others = cohorts.iter().flat_map(Cohort::other_servers);
-        if is_plain && !others.any(|server| server.secure) {
+        if is_plain && !cohorts.iter().any(Cohort::may_lead_to_tls) {
             AccessTable::from(self).exclude_tls(section);
         }
     }
