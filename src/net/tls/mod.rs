@@ -44,7 +44,10 @@ use crate::scenario::{Resumption, Scenario, ServerNameIs, TlsSettings, TlsVersio
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificates in `ca` cannot be used.
-    #[error("read the certificates of `target.ca` from {}: {why}", path.display())]
+    #[error(
+        "read the certificates of `target.ca` from {}: {why}\nhint: `openssl x509 -in {} -noout -subject` tells whether the first one is whole",
+        path.display(), path.display()
+    )]
     Certificates {
         /// The path in the scenario.
         path: PathBuf,
@@ -57,7 +60,10 @@ pub enum TlsError {
     )]
     NoSystemRoots,
     /// A certificate of the clients cannot be used.
-    #[error("use {} as a client's certificate or key: {why}", path.display())]
+    #[error(
+        "use {} as a client's certificate or key: {why}\nhint: `openssl x509 -in CERTIFICATE -pubkey -noout` and `openssl pkey -in KEY -pubout` print the same for a certificate and its key",
+        path.display()
+    )]
     Identity {
         /// The path in the scenario.
         path: PathBuf,
@@ -266,7 +272,9 @@ pub fn check_tls(scenario: &Scenario) -> Result<(), TlsError> {
             key_log: None,
             ..cohort.access.tls.clone()
         };
-        for server in servers.filter(|server| server.secure) {
+        // Where redirects lead is not known yet: what is said of TLS there is read by any name.
+        let leads_on = cohort.access.redirects > 0 && settings != TlsSettings::default();
+        for server in servers.filter(|server| server.secure || leads_on) {
             Tls::new(&server.host, &settings, false)?;
         }
     }

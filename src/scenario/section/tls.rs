@@ -333,7 +333,10 @@ mod tests {
             "secret.key" => ENCRYPTED.as_bytes().to_vec(),
             "both.pem" | "clients/a.pem" | "clients/b.pem" => [CERTIFICATE, KEY].concat().into(),
             "lacking/a.pem" => CERTIFICATE.as_bytes().to_vec(),
-            "client.p12" | "client.der" => vec![0x30, 0x82, 1, 2],
+            "locked.pem" | "locked/a.pem" => [CERTIFICATE, ENCRYPTED].concat().into(),
+            "client.p12" | "p12.pem" | "bags/a.pem" => vec![0x30, 0x82, 9, 9, 2, 1, 3, 0x30],
+            "client.der" => vec![0x30, 0x82, 3, 9, 0x30, 0x82, 1, 0xF1, 0xA0],
+            "key.der" => vec![0x30, 0x77, 2, 1, 1, 4, 32],
             _ => return Err(io::ErrorKind::NotFound.into()),
         };
         Ok(bytes)
@@ -343,6 +346,9 @@ mod tests {
         let names = match folder.to_str().unwrap() {
             "clients" => vec!["clients/a.pem", "clients/b.pem", "clients/readme.txt"],
             "lacking" => vec!["lacking/a.pem"],
+            "locked" => vec!["locked/a.pem"],
+            "bags" => vec!["bags/a.pem"],
+            "foreign" => vec!["foreign/a.p12"],
             "empty" => vec![],
             _ => return Err(io::ErrorKind::NotFound.into()),
         };

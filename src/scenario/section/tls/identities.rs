@@ -1,9 +1,10 @@
 //! The certificates that clients show, and their keys: one for all, or one for each.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::TlsTable;
-use super::pem::{Pem, read_pem};
+use super::pem::{Pem, decrypts, read_pem};
 use crate::scenario::reading::{At, Section, given};
 
 /// The most identities.
@@ -53,13 +54,25 @@ impl TlsTable {
                 let Some((path, pem)) = read_pem(section, "key", key) else {
                     return Identities::None;
                 };
-                if !pem.has_key {
+                if pem.is_encrypted {
+                    let hint = decrypts(&key.value);
+                    section.wrong_at("key", &key.place, "is encrypted", hint.as_str());
+                } else if !pem.has_key {
                     let hint = "it begins with -----BEGIN PRIVATE KEY-----";
                     section.wrong_at("key", &key.place, "holds no private key", hint);
                 }
                 path
             }
             None if pem.has_key => path.clone(),
+            None if pem.is_encrypted => {
+                let hint = format!(
+                    "{}, and `key = \"plain.key\"`",
+                    decrypts(&certificate.value)
+                );
+                let what = "has a key that is encrypted";
+                section.wrong_at("certificate", &certificate.place, what, hint.as_str());
+                return Identities::None;
+            }
             None => {
                 let what = "is missing, and `certificate` holds no private key";
                 let hint = "write `key = \"client.key\"`";
@@ -78,13 +91,24 @@ impl TlsTable {
         let Some(files) = section.check.folder(&section.key(KEY), folder) else {
             return Identities::None;
         };
-        let files: Vec<PathBuf> = (files.into_iter())
-            .filter(|path| path.extension().is_some_and(|end| end == "pem"))
-            .collect();
+        let ends = |path: &PathBuf, ends: &[&str]| {
+            let extension = path.extension().and_then(OsStr::to_str);
+            extension.is_some_and(|extension| ends.contains(&extension))
+        };
+        let (files, others): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|path| ends(path, &["pem"]));
         if files.is_empty() {
             let what = "holds no file whose name ends in `.pem`";
-            let hint = "put a file with a certificate and its key there for each client";
-            section.wrong_at(KEY, &folder.place, what, hint);
+            let bags = others.iter().find(|path| ends(path, &["p12", "pfx"]));
+            let hint = match bags {
+                Some(path) => {
+                    let pem = path.with_extension("pem");
+                    let (path, pem) = (path.display(), pem.display());
+                    format!("openssl pkcs12 -in {path} -nodes -out {pem}")
+                }
+                None => "put a file with a certificate and its key there for each client".into(),
+            };
+            section.wrong_at(KEY, &folder.place, what, hint.as_str());
         }
         if files.len() > MAX_IDENTITIES {
             let what = format_args!("holds more than {MAX_IDENTITIES} files");
@@ -96,15 +120,17 @@ impl TlsTable {
                 section.wrong_at(KEY, &folder.place, what, None);
                 continue;
             };
-            let pem = Pem::of(&bytes);
-            let lacks = match (pem.has_certificate, pem.has_key) {
-                (true, true) => continue,
-                (false, _) => "no certificate",
-                (true, false) => "no private key",
+            let (pem, name) = (Pem::of(&bytes), file.display().to_string());
+            const EACH: &str = "each file holds a certificate and its key, not encrypted, as PEM";
+            let (which, hint) = match pem.binary(&name) {
+                Some(binary) => binary,
+                None if !pem.has_certificate => ("has no certificate", EACH.to_owned()),
+                None if pem.is_encrypted => ("has a key that is encrypted", decrypts(&name)),
+                None if !pem.has_key => ("has no private key", EACH.to_owned()),
+                None => continue,
             };
-            let what = format_args!("holds {}, which has {lacks}", file.display());
-            let hint = "each file holds a certificate and its key, not encrypted, as PEM";
-            section.wrong_at(KEY, &folder.place, what, hint);
+            let what = format_args!("holds {name}, which {which}");
+            section.wrong_at(KEY, &folder.place, what, hint.as_str());
         }
         Identities::Each(files)
     }
@@ -134,6 +160,31 @@ mod tests {
                 "openssl pkcs12 -in client.p12 -nodes -out client.pem",
             ),
             (
+                "certificate = \"p12.pem\"",
+                "is PKCS#12, not PEM",
+                "openssl pkcs12 -in p12.pem -nodes -out plain.pem",
+            ),
+            (
+                "certificate = \"locked.pem\"",
+                "`target.tls.certificate` has a key that is encrypted",
+                "openssl pkey -in locked.pem -out plain.key, and `key = \"plain.key\"`",
+            ),
+            (
+                "certificate = \"chain.pem\"\nkey = \"key.der\"",
+                "`target.tls.key` is DER, not PEM",
+                "openssl pkey -inform der -in key.der -out key.pem",
+            ),
+            (
+                "identities = \"locked\"",
+                "locked/a.pem, which has a key that is encrypted",
+                "openssl pkey -in locked/a.pem",
+            ),
+            (
+                "identities = \"bags\"",
+                "bags/a.pem, which is PKCS#12, not PEM",
+                "openssl pkcs12 -in bags/a.pem -nodes -out plain.pem",
+            ),
+            (
                 "certificate = \"client.der\"",
                 "is DER, not PEM",
                 "openssl x509 -inform der",
@@ -159,6 +210,11 @@ mod tests {
                 "for each client",
             ),
             (
+                "identities = \"foreign\"",
+                "ends in `.pem`",
+                "openssl pkcs12 -in foreign/a.p12 -nodes -out foreign/a.pem",
+            ),
+            (
                 "identities = \"nowhere\"",
                 "cannot be listed",
                 "it was looked for at nowhere",
@@ -177,6 +233,13 @@ mod tests {
             key: "both.pem".into(),
         };
         assert_eq!(of("certificate = \"both.pem\""), one);
+        // What the hint for an encrypted key leads to.
+        let decrypted = Identities::One {
+            certificate: "locked.pem".into(),
+            key: "plain.key".into(),
+        };
+        let keys = "certificate = \"locked.pem\"\nkey = \"plain.key\"";
+        assert_eq!(of(keys), decrypted);
         let each = ["clients/a.pem", "clients/b.pem"].map(PathBuf::from);
         assert_eq!(
             of("identities = \"clients\""),
