@@ -101,6 +101,22 @@ fn what_is_wrong_with_names_and_redirects_is_said_at_once() {
             "has no IPv6 address",
         ),
         (
+            "url = \"ws://127.0.0.1/\"\nfamily = \"ipv6\"",
+            "`target.family` is not that of 127.0.0.1, which is an IPv4 address",
+        ),
+        (
+            "url = \"ws://a/\"\nfamily = \"ipv6\"\nproxy = \"http://127.0.0.1:3128\"",
+            "`target.family` is not that of 127.0.0.1, which is an IPv4 address",
+        ),
+        (
+            "url = \"ws://127.0.0.1/\"\nsource_addresses = [\"::1\"]",
+            "`target.source_addresses` cannot dial 127.0.0.1: ::1 is an IPv6 address, and that is none",
+        ),
+        (
+            "url = \"ws://a/\"\nsource_addresses = [\"127.0.0.1\"]\nresolve = { \"a\" = [\"::1\"] }",
+            "`target.source_addresses` cannot dial a: 127.0.0.1 is an IPv4 address, and that is none",
+        ),
+        (
             "url = \"ws://127.0.0.1/\"\nresolve_every = \"30s\"",
             "is for names, and none is looked up here",
         ),

@@ -71,6 +71,14 @@ words! {
 }
 
 impl Family {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+
     /// Whether an address is of it.
     pub fn has(self, address: IpAddr) -> bool {
         match self {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::ask::range;
+use super::network::{network, range};
 use crate::scenario::reading::{At, Key, OneOrMany, Section, Switch, Switched, Whole, keys};
 
 /// The most addresses that are claimed.
@@ -77,7 +77,8 @@ pub(super) fn resolve(
     }
     let mut claimed = Vec::new();
     for (place, text) in &given {
-        match claims(text) {
+        let most = MAX_CLAIMED + 1;
+        match network(text, most).or_else(|| range(text, most)) {
             Some(addresses) => claimed.extend(addresses),
             None if *text == "real" && given.len() == 1 => {}
             None => {
@@ -91,56 +92,4 @@ pub(super) fn resolve(
         section.wrong(KEY, &keys.source, what, "write a smaller network");
     }
     Some(Announce { version, claimed })
-}
-
-/// The addresses of a text, at most one more than are allowed; `None` if it is none.
-fn claims(text: &str) -> Option<Vec<IpAddr>> {
-    let Some((network, bits)) = text.split_once('/') else {
-        return range(text, MAX_CLAIMED + 1);
-    };
-    let (network, bits): (IpAddr, u32) = (network.parse().ok()?, bits.parse().ok()?);
-    let most = MAX_CLAIMED + 1;
-    match network {
-        IpAddr::V4(first) if bits <= 32 => {
-            let rest = u32::MAX.checked_shr(bits).unwrap_or(0);
-            let (first, last) = (first.to_bits() & !rest, first.to_bits() | rest);
-            Some(
-                (first..=last)
-                    .take(most)
-                    .map(|bits| IpAddr::V4(bits.into()))
-                    .collect(),
-            )
-        }
-        IpAddr::V6(first) if bits <= 128 => {
-            let rest = u128::MAX.checked_shr(bits).unwrap_or(0);
-            let (first, last) = (first.to_bits() & !rest, first.to_bits() | rest);
-            Some(
-                (first..=last)
-                    .take(most)
-                    .map(|bits| IpAddr::V6(bits.into()))
-                    .collect(),
-            )
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_and_ranges_are_counted_out() {
-        let count = |text: &str| claims(text).map(|all| all.len());
-        assert_eq!(count("203.0.113.0/24"), Some(256));
-        assert_eq!(count("10.0.0.1-10.0.0.9"), Some(9));
-        assert_eq!(count("10.0.0.1"), Some(1));
-        assert_eq!(count("10.0.0.7/32"), Some(1));
-        assert_eq!(count("2001:db8::/120"), Some(256));
-        assert_eq!(count("::/0"), Some(MAX_CLAIMED + 1));
-        assert_eq!(count("10.0.0.0/33"), None);
-        assert_eq!(count("localhost"), None);
-        let first = claims("203.0.113.9/24").unwrap()[0];
-        assert_eq!(first, "203.0.113.0".parse::<IpAddr>().unwrap());
-    }
 }

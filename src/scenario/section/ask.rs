@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ::http::{HeaderName, HeaderValue};
 
 use super::access::AccessTable;
+use super::network::range;
 use super::upgrade;
 use crate::scenario::reading::{At, Items as _, Place, Section};
 
@@ -207,22 +208,6 @@ fn header_value(section: &mut Section<'_, '_>, key: &str, value: &At<String>) ->
     Some(expanded)
 }
 
-/// The first so many addresses of a range; `None` if the text is not a range of addresses.
-pub(super) fn range(text: &str, most: usize) -> Option<Vec<IpAddr>> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    let addresses: Box<dyn Iterator<Item = IpAddr>> = match (first, last) {
-        (IpAddr::V4(first), IpAddr::V4(last)) if first <= last => {
-            Box::new((first.to_bits()..=last.to_bits()).map(|bits| IpAddr::V4(bits.into())))
-        }
-        (IpAddr::V6(first), IpAddr::V6(last)) if first <= last => {
-            Box::new((first.to_bits()..=last.to_bits()).map(|bits| IpAddr::V6(bits.into())))
-        }
-        _ => return None,
-    };
-    Some(addresses.take(most).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,25 +294,5 @@ mod tests {
             let refused = read(own).unwrap_err();
             assert!(refused.contains(said), "{said}\n{refused}");
         }
-    }
-
-    #[test]
-    fn a_range_of_addresses_is_counted_out() {
-        let addresses = range("127.0.0.254-127.0.1.1", MAX_SOURCES + 1).unwrap();
-        let texts: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
-        assert_eq!(
-            texts,
-            ["127.0.0.254", "127.0.0.255", "127.0.1.0", "127.0.1.1"]
-        );
-        assert_eq!(range("::1 - ::3", MAX_SOURCES + 1).unwrap().len(), 3);
-        assert_eq!(range("10.0.0.1", MAX_SOURCES + 1).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_huge_range_is_cut_off_and_a_wrong_one_is_none() {
-        assert_eq!(range("::-ffff::", MAX_SOURCES + 1).unwrap().len(), 4097);
-        assert_eq!(range("10.0.0.2-10.0.0.1", MAX_SOURCES + 1), None);
-        assert_eq!(range("10.0.0.1-::1", MAX_SOURCES + 1), None);
-        assert_eq!(range("localhost", MAX_SOURCES + 1), None);
     }
 }

@@ -24,6 +24,7 @@ mod load;
 mod match_table;
 mod matching;
 mod message;
+mod network;
 mod on;
 mod payload;
 mod process;

@@ -1,9 +1,11 @@
 //! `[target.proxy]`: the proxy that connections go through.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use http::{HeaderName, HeaderValue};
 
+use super::network::is_network_of;
 use super::servers::Servers;
 use super::tls::{self, TlsSettings, TlsTable};
 use super::url::{self, WsUrl};
@@ -24,7 +26,7 @@ pub struct Proxy {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// A user and a password, 1 to 255 bytes each. Secret: they are never reported.
+    /// A user and a password, 1 to 255 bytes each; with HTTP the password may be empty. Secret: they are never reported.
     pub credentials: Option<(String, String)>,
     /// More headers of the CONNECT.
     pub headers: Vec<(String, String)>,
@@ -250,7 +252,11 @@ fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
         None => (None, rest),
     };
     let (host, port) = authority.rsplit_once(':').ok_or(("has no port", HINT))?;
-    let port = (port.parse().ok().filter(|port| *port > 0)).ok_or(("has no port", HINT))?;
+    let port = match (port, port.parse()) {
+        ("", _) => return Err(("has no port", HINT)),
+        (_, Ok(port @ 1..)) => port,
+        _ => return Err(("has a port that is not from 1 to 65535", HINT)),
+    };
     if host.is_empty() {
         return Err(("has no host", HINT));
     }
@@ -258,12 +264,17 @@ fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
     let credentials = match credentials {
         None => None,
         Some(text) => {
-            let (user, password) = text.split_once(':').unwrap_or((text, ""));
-            let fits = |text: &String| (1..=MAX_CREDENTIAL).contains(&text.len());
-            let [user, password] = [user, password].map(|text| percent_decoded(text).filter(fits));
-            let both = user.zip(password);
+            let hint = "write http://me:${PASSWORD}@proxy:3128";
+            let (user, password) = text.split_once(':').ok_or(("has no password", hint))?;
+            // To some proxies of HTTP a token is the user, without a password.
+            let least = usize::from(matches!(kind, ProxyKind::Socks5 | ProxyKind::Socks5h));
+            let read = |text: &str, least: usize| {
+                let fits = |text: &String| (least..=MAX_CREDENTIAL).contains(&text.len());
+                percent_decoded(text).filter(fits)
+            };
+            let both = read(user, 1).zip(read(password, least));
             let what = "has a user or a password that is not 1 to 255 bytes long";
-            Some(both.ok_or((what, "write http://me:${PASSWORD}@proxy:3128"))?)
+            Some(both.ok_or((what, hint))?)
         }
     };
     Ok(Proxy {
@@ -308,15 +319,21 @@ fn of_environment(section: &Section<'_, '_>, server: &WsUrl) -> Option<(&'static
     names.into_iter().find_map(|name| Some((name, env(name)?)))
 }
 
-/// Whether `NO_PROXY` names this host: all (`*`), the host itself, or a domain above it.
+/// Whether `NO_PROXY` names this host: all (`*`), the host itself, a domain above it, or a network that it is in.
 fn is_excepted(except: &str, host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let address: Option<IpAddr> = host.parse().ok();
     let mut names = except
         .split([',', ' '])
         .map(str::trim)
         .filter(|name| !name.is_empty());
     names.any(|name| {
-        let name = name.trim_start_matches('.').to_ascii_lowercase();
+        if let Some(address) = address {
+            // IPv6 may stand in brackets there.
+            let own: Result<IpAddr, _> = name.trim_matches(['[', ']']).parse();
+            return name == "*" || own == Ok(address) || is_network_of(name, address);
+        }
+        let name = name.trim_matches('.').to_ascii_lowercase();
         let is_below = || {
             host.strip_suffix(&name)
                 .is_some_and(|rest| rest.ends_with('.'))
@@ -339,6 +356,8 @@ mod tests {
         assert_eq!(proxy.credentials, Some(("me".into(), "s@y".into())));
         assert_eq!(proxy.shown(), "socks5h://[::1]:1080");
         assert_eq!(parts("HTTP://proxy:3128").unwrap().credentials, None);
+        let token = parts("http://t0ken:@proxy:3128").unwrap().credentials;
+        assert_eq!(token, Some(("t0ken".into(), String::new())));
     }
 
     #[test]
@@ -348,7 +367,11 @@ mod tests {
             ("ftp://proxy:21", "has a scheme that wsbench does not know"),
             ("http://proxy", "has no port"),
             ("http://proxy:", "has no port"),
-            ("http://proxy:0", "has no port"),
+            ("http://proxy:0", "has a port that is not from 1 to 65535"),
+            (
+                "http://proxy:99999",
+                "has a port that is not from 1 to 65535",
+            ),
             ("http://:3128", "has no host"),
             (
                 "http://::1:3128",
@@ -360,8 +383,13 @@ mod tests {
             ),
             ("http://pröxy:3128", "has a host with letters beyond ASCII"),
             ("http://proxy:3128/path", "has a path"),
+            ("http://me@proxy:3128", "has no password"),
             (
-                "http://me@proxy:3128",
+                "socks5://me:@proxy:1080",
+                "has a user or a password that is not 1 to 255 bytes long",
+            ),
+            (
+                "http://:secret@proxy:3128",
                 "has a user or a password that is not 1 to 255 bytes long",
             ),
         ] {
@@ -370,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_excepted_by_name_and_by_domain() {
+    fn hosts_are_excepted_by_name_by_domain_and_by_network() {
         for (except, host, is) in [
             ("*", "chat.example.org", true),
             ("localhost,127.0.0.1", "127.0.0.1", true),
@@ -378,6 +406,13 @@ mod tests {
             ("example.org", "chat.EXAMPLE.org", true),
             ("example.org", "badexample.org", false),
             ("", "localhost", false),
+            ("example.org.", "chat.example.org.", true),
+            // Addresses are parts of no domain, and networks are those of curl 7.86 and later.
+            ("0.0.1", "127.0.0.1", false),
+            ("10.0.0.0/8, 127.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "11.1.2.3", false),
+            ("[::1]", "::1", true),
+            ("fd00::/8", "fd00::7", true),
         ] {
             assert_eq!(is_excepted(except, host), is, "{except} {host}");
         }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::access::AccessTable;
+use super::addresses::Family;
 use super::cohort::Cohort;
 use super::cohort_table::CohortTable;
 use super::http_version::HttpVersion;
@@ -42,6 +43,7 @@ pub(in crate::scenario) fn check(
             on_path(check, path, place, servers, cohort);
         }
         redirected(check, file, own, path, cohort);
+        of_one_family(check, file, own, servers, cohort);
     }
     unused(check, file, target, cohorts);
 }
@@ -91,6 +93,46 @@ fn redirected(
         let what = format_args!("would lead `{name}` around the relay of `[path]`");
         let hint = "leave it out, or name the other cohorts in the faults of the path";
         check.problem(&key, &place, what, hint);
+    }
+}
+
+/// Notes addresses that cannot be dialled: of another family than `family`, or than the addresses to dial from.
+fn of_one_family(
+    check: &mut Check<'_>,
+    file: &File,
+    own: Option<&CohortTable>,
+    servers: Option<&Servers>,
+    cohort: &Cohort,
+) {
+    let access = &cohort.access;
+    let dialled = servers.iter().flat_map(|all| all.urls()).map(WsUrl::origin);
+    for origin in dialled.chain(cohort.other_servers()) {
+        let (first, behind) = access.hosts(&origin);
+        let literal = |host: &str| host.parse::<IpAddr>().ok();
+        let hosts = [first, behind].into_iter().flatten();
+        let mut literals = hosts.filter_map(|(host, _)| literal(host));
+        if let Some(address) = literals.find(|address| !access.addresses.family.has(*address)) {
+            let (key, place) = given(file, own, "family", |keys| &keys.family);
+            let other = Family::of(address).word();
+            let what = format_args!("is not that of {address}, which is an {other}");
+            check.problem(&key, &place, what, "leave it out, or dial a name");
+            return;
+        }
+        // Addresses to dial from are of one family.
+        let (Some((host, _)), Some(source)) = (first, access.sources.first()) else {
+            continue;
+        };
+        let known = literal(host).map(|address| vec![address]);
+        let known = known.or_else(|| access.addresses.pinned(host).map(<[_]>::to_vec));
+        let fits = |address: &IpAddr| Family::of(*source).has(*address);
+        if known.is_some_and(|known| !known.iter().any(fits)) {
+            let key = "source_addresses";
+            let (key, place) = given(file, own, key, |keys| &keys.source_addresses);
+            let word = Family::of(*source).word();
+            let what = format_args!("cannot dial {host}: {source} is an {word}, and that is none");
+            check.problem(&key, &place, what, "write addresses of its family");
+            return;
+        }
     }
 }
 
