@@ -32,7 +32,7 @@ fn shown(frame: &Frame) -> String {
     close_frame(code(frame), &String::from_utf8_lossy(reason))
 }
 
-/// Nothing follows the server's Close.
+/// Neither data nor a second Close follows the server's Close.
 pub(super) fn nothing_follows(rule: &Rule, seen: &Seen) -> Found {
     each(rule, seen, |_, log| {
         let Some(mut behind) = log.behind_close() else {
@@ -50,8 +50,6 @@ fn followed(first: &Came, more: u64) -> String {
     let first = match &first.what {
         What::Frame(frame) => match frame.opcode {
             Opcode::Close => format!("a second Close: {}", shown(frame)),
-            Opcode::Ping => "a ping".to_owned(),
-            Opcode::Pong => "a pong".to_owned(),
             _ => format!("a frame of {}", counted(frame.payload.len() as u64, "byte")),
         },
         What::Breach(breach) => breach.words().to_owned(),

@@ -49,6 +49,13 @@ pub(super) struct Came {
     pub(super) what: What,
 }
 
+impl Came {
+    /// Whether it is a frame of this kind.
+    fn is(&self, opcode: Opcode) -> bool {
+        matches!(&self.what, What::Frame(frame) if frame.opcode == opcode)
+    }
+}
+
 /// What came.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum What {
@@ -92,13 +99,15 @@ impl Log {
             .find(|(_, frame)| frame.opcode == Opcode::Close)
     }
 
-    /// What came behind the server's first Close frame, except the end of TCP.
+    /// What came behind the server's first Close frame and is neither a ping, a pong nor the end of TCP: section 5.5.1
+    /// forbids data, and a pong is owed until the Close of the client has come (section 5.5.2).
     pub(super) fn behind_close(&self) -> Option<impl Iterator<Item = &Came>> {
-        let is_close =
-            |came: &Came| matches!(&came.what, What::Frame(frame) if frame.opcode == Opcode::Close);
-        let at = self.came.iter().position(is_close)?;
+        let at = self.came.iter().position(|came| came.is(Opcode::Close))?;
         let behind = self.came[at + 1..].iter();
-        Some(behind.filter(|came| !matches!(came.what, What::End(_))))
+        Some(behind.filter(|came| {
+            let ends = matches!(came.what, What::End(_));
+            !ends && !came.is(Opcode::Ping) && !came.is(Opcode::Pong)
+        }))
     }
 
     /// How and when TCP ended.

@@ -124,7 +124,7 @@ pub(super) const RULES: &[Rule] = rules! {
     "R6" "5.4" Must pings::within, &[Trial::Within],
         "a ping between two fragments is answered before the last one comes";
     "R7" "5.5.1" MustNot closing::nothing_follows, OPEN,
-        "something follows the server's Close";
+        "data or a second Close follows the server's Close";
     "R8" "5.5.1" Must closing::answered, CLOSES,
         "a Close is answered by a Close";
     "R8b" "5.5.1" Should closing::echoed, CLOSES,

@@ -105,6 +105,24 @@ fn a_correct_server_keeps_all_that_can_be_tried() {
     assert_eq!(with(Outcome::NotTried, &seen), ["R11", "R14", "F4"]);
 }
 
+/// A server that has sent a Close owes a pong until the Close of the client has come, and may ping as well.
+#[test]
+fn a_ping_and_a_pong_behind_a_close_break_nothing() {
+    let mut seen = all_correct();
+    let came = vec![
+        close(0, Some(1001)),
+        frame(0, Opcode::Pong, b"after"),
+        frame(0, Opcode::Ping, b""),
+        fin(0),
+    ];
+    let quiet = seen
+        .logs
+        .iter_mut()
+        .find(|(trial, _)| *trial == Trial::Quiet);
+    quiet.unwrap().1 = log(1, came);
+    assert_eq!(with(Outcome::Fail, &seen), [""; 0]);
+}
+
 #[test]
 fn where_nothing_opens_nothing_is_kept_and_nothing_broken() {
     let failed = |trial| Log {
