@@ -8,7 +8,7 @@ use super::scenario::CLIENTS;
 use crate::frame::may_be_sent;
 use crate::units::{counted, format_duration, human_ns};
 
-/// The least distance from the measured time to each end of its window.
+/// What every window allows for a machine that does other things too.
 const MARGIN: Duration = Duration::from_millis(250);
 
 /// The name of the only cohort for a server that ends every client after the same time.
@@ -39,20 +39,20 @@ pub(super) fn cohorts(findings: &Findings) -> Vec<DraftCohort> {
     let name = if idle.talkers_too { ENDED } else { "silent" };
     [("mute", mute), (name, silent)]
         .into_iter()
-        .filter_map(|(name, limit)| DraftCohort::new(name, limit?))
+        .filter_map(|(name, limit)| DraftCohort::new(name, limit?, margin(findings)))
         .collect()
 }
 
 impl DraftCohort {
     /// `None` if the server did not decide to end the connection.
-    fn new(name: &'static str, limit: &Limit) -> Option<Self> {
+    fn new(name: &'static str, limit: &Limit, margin: Duration) -> Option<Self> {
         if !limit.ending.how.is_servers() {
             return None;
         }
         Some(Self {
             name,
             fault: limit.since == Since::Ping,
-            between: may_end(limit),
+            between: may_end(limit, margin),
             limit: limit.clone(),
         })
     }
@@ -107,18 +107,21 @@ fn seen(limit: &Limit) -> String {
         true => least,
         false => format!("{least} to {most}"),
     };
-    match (limit.seen, limit.is_exact()) {
-        (1, _) => format!(
+    let times = counted(limit.seen.into(), "time");
+    match (limit.seen, limit.is_exact(), limit.phases) {
+        (1, ..) => format!(
             "Seen once, after {first}; the window allows for a timer that serves all clients"
         ),
-        (times, is_exact) => {
-            let times = counted(times.into(), "time");
-            let timer = if is_exact {
-                ""
-            } else {
-                ", as by a timer that serves all clients"
-            };
-            format!("Seen {times}, after {range}{timer}")
+        (_, true, _) if limit.ping_gap_ns.is_some() => format!(
+            "Seen {times}, after {range}, when a ping was due; the window allows for one ping more or less"
+        ),
+        (_, true, _) => format!("Seen {times}, after {range}"),
+        (_, false, 1) => format!(
+            "Seen {times}, after {range} from pings that all clients get at once, so at one phase; the window allows for \
+             others"
+        ),
+        (_, false, _) => {
+            format!("Seen {times}, after {range}, as by a timer that serves all clients")
         }
     }
 }
@@ -127,25 +130,38 @@ fn seen(limit: &Limit) -> String {
 ///
 /// A rule of each client's own ends all of them after the same time. A timer that serves all looks at every tick P whether
 /// a client has been silent for T, and so ends it after T to T + P. With P at most T, T is more than half of the longest
-/// time that was seen, and T + P at most twice the shortest.
-fn may_end(limit: &Limit) -> (Duration, Duration) {
-    if limit.is_exact() {
-        return window(limit.least_ns, limit.most_ns);
-    }
+/// time that was seen, and T + P at most twice the shortest; and many timers tick at whole seconds, however short T is. Who
+/// is ended when a ping is due may be ended one ping sooner or later, by whichever timer comes first.
+fn may_end(limit: &Limit, margin: Duration) -> (Duration, Duration) {
+    const SECOND: u64 = 1_000_000_000;
     let (least, most) = (limit.least_ns, limit.most_ns);
+    let gap = limit.ping_gap_ns.unwrap_or(0);
+    let (sooner, later) = (least.saturating_sub(gap), most.saturating_add(gap));
+    if limit.is_exact() {
+        return window([sooner, later], margin);
+    }
     let (lo, hi) = match most > least.saturating_mul(2) {
         // A tick that is longer than the limit.
         true => (0, most.saturating_mul(2)),
         false => (most / 2, least.saturating_mul(2)),
     };
-    around(Duration::from_nanos(lo), Duration::from_nanos(hi), MARGIN)
+    let lo = lo.min(sooner).min(most.saturating_sub(SECOND));
+    let hi = hi.max(later).max(least.saturating_add(SECOND));
+    around(Duration::from_nanos(lo), Duration::from_nanos(hi), margin)
 }
 
-/// A window around measured times: a fifth more each way, and at least a quarter of a second, in round numbers.
-pub(super) fn window(least_ns: u64, most_ns: u64) -> (Duration, Duration) {
-    let [least, most] = [least_ns, most_ns].map(Duration::from_nanos);
-    let (lo, _) = around(least, least, MARGIN.max(least / 5));
-    let (_, hi) = around(most, most, MARGIN.max(most / 5));
+/// The least distance from a measured time to each end of its window: a quarter of a second, or as long as the probe itself
+/// was held up.
+pub(super) fn margin(findings: &Findings) -> Duration {
+    let held_up = findings.held_up_ns.map(Duration::from_nanos);
+    held_up.unwrap_or_default().max(MARGIN)
+}
+
+/// A window around measured times, the least and the most: a fifth more each way, and at least this margin, in round numbers.
+pub(super) fn window(times_ns: [u64; 2], margin: Duration) -> (Duration, Duration) {
+    let [least, most] = times_ns.map(Duration::from_nanos);
+    let (lo, _) = around(least, least, margin.max(least / 5));
+    let (_, hi) = around(most, most, margin.max(most / 5));
     (lo, hi)
 }
 

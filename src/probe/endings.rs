@@ -47,12 +47,17 @@ fn limited(whom: &str, limit: &Limit) -> Vec<String> {
 /// What clients that came later saw of the limit.
 fn looks(limit: &Limit) -> Option<String> {
     let [least, most] = [limit.least_ns, limit.most_ns].map(human_ns);
-    match (limit.seen, limit.is_exact()) {
-        (1, _) => Some("seen once; `--for` with a longer time looks again".to_owned()),
-        (_, true) => None,
-        (seen, false) => Some(format!(
-            "seen {}, after {least} to {most}: a timer may serve all clients",
-            counted(seen.into(), "time")
+    let times = counted(limit.seen.into(), "time");
+    match (limit.seen, limit.is_exact(), limit.phases) {
+        (1, ..) => Some("seen once; `--for` with a longer time looks again".to_owned()),
+        (_, true, _) => limit
+            .ping_gap_ns
+            .map(|_| "when a ping was due: it may come one ping sooner or later".to_owned()),
+        (_, false, 1) => Some(format!(
+            "seen {times}, from pings that all clients get at once: other phases may differ"
+        )),
+        (_, false, _) => Some(format!(
+            "seen {times}, after {least} to {most}: a timer may serve all clients"
         )),
     }
 }
@@ -167,6 +172,8 @@ mod tests {
                     after_ns: 2_000_000_000,
                     ending: ending(how, None),
                     seen: 1,
+                    phases: 1,
+                    ping_gap_ns: None,
                     least_ns: 2_000_000_000,
                     most_ns: 2_000_000_000,
                 }),

@@ -39,6 +39,8 @@ pub enum Finding {
     Unknown(Unknown),
     /// The most seconds for which the server wanted to be left alone (`Retry-After`), when it did.
     RetryAfter(u64),
+    /// The longest time for which the probe itself was held up, when it was.
+    HeldUp(u64),
     /// How many connections were dialled in all.
     Connections(u32),
 }
@@ -72,6 +74,9 @@ pub struct Findings {
     pub unknown: Vec<Unknown>,
     /// The most seconds for which the server wanted to be left alone (`Retry-After`); `None` where it did not.
     pub retry_after_s: Option<u64>,
+    /// The longest time for which the probe itself was held up, so that what it saw may have been earlier; `None` where it
+    /// was not.
+    pub held_up_ns: Option<u64>,
     /// How many connections were dialled in all.
     pub connections: u32,
 }
@@ -93,6 +98,7 @@ impl Findings {
             Finding::FirstWord(found) => self.first_word = Some(found),
             Finding::Unknown(unknown) => self.unknown.push(unknown),
             Finding::RetryAfter(seconds) => self.retry_after_s = Some(seconds),
+            Finding::HeldUp(ns) => self.held_up_ns = Some(ns),
             Finding::Connections(made) => self.connections = made,
         }
     }
@@ -401,6 +407,12 @@ pub struct Limit {
     pub ending: Ending,
     /// How many clients, opened at different times, were ended in this way.
     pub seen: u32,
+    /// At how many phases of a timer that may serve all clients: those whose limits began with one and the same tick of pings
+    /// count once.
+    pub phases: u32,
+    /// The time between two pings, where the server sent more of them to this client and ended it when one was due: it may end
+    /// another one ping sooner or later.
+    pub ping_gap_ns: Option<u64>,
     /// The shortest of their times.
     pub least_ns: u64,
     /// The longest of their times.
@@ -408,12 +420,12 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Whether it is the same for each client, as far as three or more tell; else a timer may serve all of them, and the time
-    /// of a client depends on when it came.
+    /// Whether it is the same for each client, as far as three or more phases tell; else a timer may serve all of them, and the
+    /// time of a client depends on when it came.
     pub fn is_exact(&self) -> bool {
         const TOLERANCE_NS: u64 = 100_000_000;
         let spread = self.most_ns - self.least_ns;
-        self.seen >= 3 && spread <= TOLERANCE_NS.max(self.least_ns / 10)
+        self.phases >= 3 && spread <= TOLERANCE_NS.max(self.least_ns / 10)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Asks the questions in order, and opens the connections for them. All of it ends when the time of the probe is over.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -41,6 +43,11 @@ const AGAIN: [f64; 3] = [0.07, 0.17, 0.29];
 /// Whom else the server may end for being silent.
 const SILENT: [Doing; 2] = [Doing::Nothing, Doing::AnswerPings];
 
+/// How often the probe looks whether it is held up itself.
+const LOOKS_EVERY: Duration = Duration::from_millis(20);
+/// Being held up for less is within what all windows allow for.
+const HELD_UP: Duration = Duration::from_millis(50);
+
 type Tell<'t> = &'t mut dyn FnMut(Progress<'_>);
 
 impl Probe {
@@ -73,7 +80,19 @@ impl Probe {
     ///
     /// # Errors
     /// When the first connection cannot be made.
-    pub async fn run(mut self, tell: Tell<'_>) -> Result<Findings, Failed> {
+    pub async fn run(self, tell: Tell<'_>) -> Result<Findings, Failed> {
+        let held_up = Cell::new(Duration::ZERO);
+        tokio::select! {
+            found = self.ask_all(&held_up, tell) => found,
+            never = watch_itself(&held_up) => match never {},
+        }
+    }
+
+    async fn ask_all(
+        mut self,
+        held_up: &Cell<Duration>,
+        tell: Tell<'_>,
+    ) -> Result<Findings, Failed> {
         let mut findings = Findings::default();
         let found = |findings: &mut Findings, tell: Tell<'_>, finding: Finding| {
             tell(Progress::Found(&finding));
@@ -114,13 +133,14 @@ impl Probe {
             Ok(tried) => Ok(tried.quiet.clone()),
             Err(failed) => Err(Unknown::new(Question::Quiet, failed)),
         };
+        let gap_ns = quiet.as_ref().ok().and_then(|quiet| quiet.mean_gap_ns);
         found(
             &mut findings,
             tell,
             quiet.map_or_else(Finding::Unknown, Finding::Quiet),
         );
         let trials: Vec<Trial> = trials.into_iter().map(trial).collect();
-        let idle = idle(&trials, &again, watched);
+        let idle = idle(&trials, &again, gap_ns, watched);
         found(&mut findings, tell, Finding::Activity(trials));
         found(
             &mut findings,
@@ -133,6 +153,10 @@ impl Probe {
         }
         if let Some(asked) = self.opener.asked_for() {
             found(&mut findings, tell, Finding::RetryAfter(asked.as_secs()));
+        }
+        if held_up.get() >= HELD_UP {
+            let longest = u64::try_from(held_up.get().as_nanos()).unwrap_or(u64::MAX);
+            found(&mut findings, tell, Finding::HeldUp(longest));
         }
         found(
             &mut findings,
@@ -220,6 +244,15 @@ impl Probe {
         let connection = self.opener.open_apart().await?;
         let talk = self.begun(connection, doing == Doing::AnswerPings).await;
         Ok(try_out(talk, doing).await)
+    }
+}
+
+/// Keeps the longest time for which this thread was held up: by which a short sleep was too long.
+async fn watch_itself(longest: &Cell<Duration>) -> Infallible {
+    loop {
+        let due = Instant::now() + LOOKS_EVERY;
+        tokio::time::sleep_until(due.into()).await;
+        longest.set(longest.get().max(due.elapsed()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cohorts::{DraftCohort, between, cohorts, millis, window};
+use super::cohorts::{DraftCohort, between, cohorts, margin, millis, window};
 use super::findings::{Doing, Findings, Since};
 use super::offers;
 use super::target::{Asked, quoted, target_text};
@@ -274,10 +274,11 @@ fn pings_between(findings: &Findings) -> Option<String> {
     }
     let (least, most) = (quiet.min_gap_ns?, quiet.max_gap_ns?);
     // Where the gaps differ, or there is but one, they may differ more.
+    let margin = margin(findings);
     let is_regular = quiet.pings > 2 && most - least <= least / 20;
     let (lo, hi) = match is_regular {
-        true => window(least, most),
-        false => window(least / 2, most.saturating_mul(2)),
+        true => window([least, most], margin),
+        false => window([least / 2, most.saturating_mul(2)], margin),
     };
     Some(between(lo, hi))
 }

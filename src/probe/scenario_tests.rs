@@ -75,6 +75,8 @@ fn limit(since: Since, after_ns: u64, how: How) -> Limit {
             }),
         },
         seen: 4,
+        phases: 4,
+        ping_gap_ns: None,
         least_ns: after_ns,
         most_ns: after_ns,
     }
@@ -184,6 +186,52 @@ fn one_that_closes_mute_clients_gets_a_window_from_the_ping() {
             "tcp_end_within = \"1s\"",
         ],
     );
+}
+
+#[test]
+fn a_window_allows_for_the_phases_that_nobody_saw() {
+    let exact = limit(Since::Ping, 2 * SECOND, How::Fin);
+    let range = |ms: [u64; 2], limit: Limit| Limit {
+        least_ns: ms[0] * 1_000_000,
+        most_ns: ms[1] * 1_000_000,
+        ..limit
+    };
+    let one_phase = Limit {
+        phases: 1,
+        ..exact.clone()
+    };
+    let at_pings = Limit {
+        ping_gap_ns: Some(SECOND),
+        ..exact.clone()
+    };
+    for (limit, window) in [
+        (exact.clone(), "[\"1.6s\", \"2.4s\"]"),
+        // Of T to T + P with P at most T.
+        (one_phase.clone(), "[\"750ms\", \"4.25s\"]"),
+        (
+            range([2_000, 3_000], exact.clone()),
+            "[\"1.25s\", \"4.25s\"]",
+        ),
+        (range([100, 150], one_phase), "[\"0ms\", \"1.35s\"]"),
+        (
+            range([1_000, 9_000], exact.clone()),
+            "[\"0ms\", \"18.25s\"]",
+        ),
+        // One ping sooner, or later.
+        (at_pings.clone(), "[\"750ms\", \"3.6s\"]"),
+        (range([2_000, 3_000], at_pings), "[\"750ms\", \"4.25s\"]"),
+    ] {
+        let mut found = kind();
+        found.idle = Some(Idle {
+            watched_ns: 15 * SECOND,
+            silent: Some(limit),
+            answering: None,
+            talkers_too: false,
+        });
+        let text = scenario(&asked(), &found);
+        read(&text);
+        has(&text, &[&format!("closed_between = {window}")]);
+    }
 }
 
 #[test]

@@ -50,6 +50,13 @@ pub fn words(finding: &Finding) -> String {
                 vec![format!("to be left alone for {asked} (Retry-After)")],
             )
         }
+        Finding::HeldUp(ns) => {
+            let how_long = human_ns(*ns);
+            let told = format!(
+                "this program for {how_long} at once, so times may be shorter by that: windows are wider"
+            );
+            block("held up", vec![told])
+        }
         Finding::Connections(made) => block("in all", vec![counted((*made).into(), "connection")]),
     }
 }

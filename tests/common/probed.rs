@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(90);
 
 /// A server to be probed.
 pub struct Probed {
-    name: &'static str,
+    name: String,
     url: String,
     watched: &'static str,
     options: Vec<&'static str>,
@@ -21,14 +21,14 @@ pub struct Probed {
 
 impl Probed {
     /// The server at a socket address.
-    pub fn at(name: &'static str, address: &str) -> Self {
+    pub fn at(name: impl Into<String>, address: &str) -> Self {
         Self::of(name, &format!("ws://{address}/"))
     }
 
     /// The server at an address of a WebSocket.
-    pub fn of(name: &'static str, url: &str) -> Self {
+    pub fn of(name: impl Into<String>, url: &str) -> Self {
         Self {
-            name,
+            name: name.into(),
             url: url.to_owned(),
             watched: "7s",
             options: Vec::new(),

@@ -1,7 +1,7 @@
 //! Brokers, which count in their own protocol.
 
 use super::case::Case;
-use super::common::peer::Setup;
+use super::common::peer::{Peer, Setup};
 use super::common::real::{RealServer, Target};
 use super::package::Package;
 use super::python;
@@ -40,11 +40,13 @@ fn mosquitto_looks_every_six_seconds() {
         seconds: 20,
         ..MQTT
     };
-    case.prove(|| {
-        let peer = Setup::of("mosquitto.conf").start();
-        let address = peer.addresses()[1].to_string();
-        (peer, address)
-    });
+    case.prove(mosquitto);
+}
+
+pub(super) fn mosquitto() -> (Peer, String) {
+    let peer = Setup::of("mosquitto.conf").start();
+    let address = peer.addresses()[1].to_string();
+    (peer, address)
 }
 
 #[test]
@@ -111,11 +113,13 @@ fn nats() {
         seconds: 8,
         ..Case::ECHO
     };
-    case.prove(|| {
-        let python = python::folder();
-        let setup = Setup::of("nats.conf").place("python", python.display());
-        let peer = setup.place("interval", "3s").place("pings", 1).start();
-        let address = peer.addresses()[1].to_string();
-        (peer, address)
-    });
+    case.prove(nats_server);
+}
+
+pub(super) fn nats_server() -> (Peer, String) {
+    let python = python::folder();
+    let setup = Setup::of("nats.conf").place("python", python.display());
+    let peer = setup.place("interval", "3s").place("pings", 1).start();
+    let address = peer.addresses()[1].to_string();
+    (peer, address)
 }

@@ -52,7 +52,11 @@ fn graphql_ws() {
         frames: &["ping", "byte"],
         ..Case::ECHO
     };
-    case.prove(|| script("env PORT=@port@ KEEP_ALIVE=1 node @node@/graphql_ws.js"));
+    case.prove(graphql);
+}
+
+pub(super) fn graphql() -> (Peer, String) {
+    script("env PORT=@port@ KEEP_ALIVE=1 node @node@/graphql_ws.js")
 }
 
 const SOCKET_IO: Case = Case {

@@ -35,7 +35,7 @@ pub(super) fn all() -> Vec<(&'static str, InFront)> {
     let of = |file, places| before(Setup::of(file), places);
     vec![
         ("nginx", of("nginx-idle.conf", TWO_SECONDS)),
-        ("HAProxy", of("haproxy-idle.cfg", TWO_SECONDS)),
+        ("haproxy", of("haproxy-idle.cfg", TWO_SECONDS)),
         (
             "httpd",
             of(
@@ -44,9 +44,9 @@ pub(super) fn all() -> Vec<(&'static str, InFront)> {
             ),
         ),
         ("nghttpx", before(Setup::command(NGHTTPX), &[])),
-        ("Varnish", of("varnish-idle.vcl", &[("timeout", "2")])),
+        ("varnish", of("varnish-idle.vcl", &[("timeout", "2")])),
         ("lighttpd", of("lighttpd-idle.conf", &[("read_idle", "3")])),
-        ("Traffic Server", trafficserver_in_front()),
+        ("trafficserver", trafficserver_in_front()),
     ]
 }
 

@@ -62,8 +62,8 @@ pub(super) fn sanic_server() -> (Peer, String) {
     command("env PORT=@port@ PING_INTERVAL=1 PING_TIMEOUT=1 @bin@/python @python@/sanic_server.py")
 }
 
-/// It never looks whether its pings are answered, but its `read_timeout` ends who sends no byte, and some of them one ping
-/// later.
+/// It never looks whether its pings are answered, but its `read_timeout` ends who sends no byte. The end of TCP waits for the
+/// task that pings, which looks each interval whether it is to go on.
 #[test]
 #[ignore = "needs the Python target; run by scripts/test"]
 fn hypercorn_by_idle() {
@@ -197,12 +197,14 @@ fn daphne() {
         seconds: 9,
         ..Case::ECHO
     };
-    case.prove(|| {
-        command(
-            "env PYTHONPATH=@python@ @bin@/daphne --bind @host@ --port @port@ --verbosity 0 --ping-interval 1 \
-             --ping-timeout 3 asgi_echo:app",
-        )
-    });
+    case.prove(daphne_server);
+}
+
+pub(super) fn daphne_server() -> (Peer, String) {
+    command(
+        "env PYTHONPATH=@python@ @bin@/daphne --bind @host@ --port @port@ --verbosity 0 --ping-interval 1 \
+         --ping-timeout 3 asgi_echo:app",
+    )
 }
 
 /// It is uWebSockets.

@@ -1,6 +1,7 @@
 //! The probe's scenario passes on every kind of server that the tests have; on those of the presets in `tests/presets`.
 
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use wsbench::scenario::{Defect, HeartbeatWord, ServerHeartbeat};
@@ -10,44 +11,115 @@ use super::common::peer::Setup;
 use super::common::probed::{Probed, all_pass};
 use super::common::real::{RealServer, Target, wsbench};
 
+/// All targets of the tests.
+const TARGETS: [Target; 28] = [
+    Target::Node,
+    Target::NodeHeartbeat,
+    Target::NodeHeartbeatSlow,
+    Target::NodeDeflate("true"),
+    Target::SocketIo,
+    Target::SocketIoRooms,
+    Target::SocketIoSlow,
+    Target::PythonSocketIo,
+    Target::PythonSocketIoRooms,
+    Target::GraphqlWs,
+    Target::Strawberry,
+    Target::RpcWebsockets,
+    Target::Jayson,
+    Target::ActionCable,
+    Target::Ocpp,
+    Target::Python,
+    Target::PythonHeartbeat,
+    Target::Aiohttp,
+    Target::Tornado,
+    Target::Picows,
+    Target::Faye,
+    Target::Flask,
+    Target::Nginx,
+    Target::NginxSlow,
+    Target::Nchan,
+    Target::RabbitMq,
+    Target::RabbitMqIdle,
+    Target::RabbitMqMqtt,
+];
+
+/// Where a target is asked, and with which options of the probe.
+const fn asked(target: Target) -> (&'static str, &'static [&'static str]) {
+    match target {
+        Target::Node
+        | Target::NodeHeartbeat
+        | Target::NodeHeartbeatSlow
+        | Target::NodeDeflate(_)
+        | Target::RpcWebsockets
+        | Target::Jayson
+        | Target::Python
+        | Target::PythonHeartbeat
+        | Target::Aiohttp
+        | Target::Tornado
+        | Target::Picows
+        | Target::Faye
+        | Target::Flask
+        | Target::Nginx
+        | Target::NginxSlow => ("", &[]),
+        Target::SocketIo
+        | Target::SocketIoRooms
+        | Target::SocketIoSlow
+        | Target::PythonSocketIo
+        | Target::PythonSocketIoRooms => ("socket.io/?EIO=4&transport=websocket", &[]),
+        Target::GraphqlWs | Target::Strawberry => {
+            ("graphql", &["--subprotocol", "graphql-transport-ws"])
+        }
+        Target::ActionCable => ("", &["--subprotocol", "actioncable-v1-json"]),
+        Target::Ocpp => ("station", &["--subprotocol", "ocpp1.6"]),
+        Target::Nchan => ("rooms/main", &[]),
+        Target::RabbitMq => ("ws", &["--subprotocol", "v12.stomp"]),
+        // Below STOMP it is Cowboy.
+        Target::RabbitMqIdle => ("ws", &[]),
+        Target::RabbitMqMqtt => ("ws", &["--subprotocol", "mqtt"]),
+    }
+}
+
+/// Looks for the names in this file, so that a target that is left out is refused.
+#[test]
+fn every_target_is_among_them() {
+    let (_, rest) = include_str!("../common/real.rs")
+        .split_once("pub enum Target {")
+        .unwrap();
+    let (variants, _) = rest.split_once("\n}").unwrap();
+    let names = variants.lines().map(str::trim);
+    let names = names.filter(|line| !line.is_empty() && !line.starts_with("///"));
+    let names: Vec<&str> = names
+        .map(|line| line.split(['(', ',']).next().unwrap())
+        .collect();
+    assert_eq!(names.len(), TARGETS.len(), "{names:?}");
+    for (name, target) in names.iter().zip(TARGETS) {
+        assert!(
+            format!("{target:?}").starts_with(name),
+            "{name}: {target:?}"
+        );
+    }
+}
+
+/// They are started side by side, too.
 #[test]
 #[ignore = "needs every target; run by scripts/test"]
 fn real_servers_pass_what_the_probe_wrote_of_them() {
-    let targets = [
-        ("ws", Target::Node, ""),
-        ("ws with a heartbeat", Target::NodeHeartbeat, ""),
-        ("websockets", Target::Python, ""),
-        ("websockets with a heartbeat", Target::PythonHeartbeat, ""),
-        ("aiohttp", Target::Aiohttp, ""),
-        ("Tornado", Target::Tornado, ""),
-        ("picows", Target::Picows, ""),
-        ("faye", Target::Faye, ""),
-        ("Flask", Target::Flask, ""),
-        ("nginx", Target::Nginx, ""),
-        (
-            "Socket.IO",
-            Target::SocketIo,
-            "socket.io/?EIO=4&transport=websocket",
-        ),
-    ];
-    let servers = targets.map(|(name, target, path)| (name, RealServer::start(target), path));
-    let all = servers
-        .iter()
-        .map(|(name, server, path)| Probed::at(name, &server.address().to_string()).path(path));
-    all_pass(all.collect());
+    let starting = TARGETS.map(|target| thread::spawn(move || RealServer::start(target)));
+    let servers = starting.map(|server| server.join().unwrap());
+    let probed = TARGETS.iter().zip(&servers).map(|(target, server)| {
+        let (path, options) = asked(*target);
+        let url = format!("{}{path}", server.url());
+        Probed::of(format!("{target:?}"), &url).with(options)
+    });
+    all_pass(probed.collect());
 }
 
 #[test]
-#[ignore = "needs every target; run by scripts/test"]
-fn servers_that_wait_for_a_first_word_get_it() {
-    let graphql = RealServer::start(Target::GraphqlWs);
+#[ignore = "needs nats-server; run by scripts/test"]
+fn a_server_that_waits_for_a_first_word_gets_it() {
     let nats = Setup::of("nats-mute.conf").start();
-    all_pass(vec![
-        Probed::at("graphql-ws", &graphql.address().to_string())
-            .path("graphql")
-            .with(&["--subprotocol", "graphql-transport-ws"]),
-        Probed::at("NATS", &nats.address().to_string()).with(&["--first", "CONNECT {}\r\n"]),
-    ]);
+    let probed = Probed::at("NATS", &nats.address().to_string());
+    all_pass(vec![probed.with(&["--first", "CONNECT {}\r\n"])]);
 }
 
 #[test]
