@@ -171,6 +171,14 @@ impl Report {
         !doubts.is_empty() && doubts.iter().all(|doubt| OWN.contains(doubt))
     }
 
+    /// The kinds of doubts about the run, and of warnings that it was held up.
+    pub fn disturbances(&self) -> Vec<&str> {
+        let warnings = self.json["warnings"].as_array().unwrap().iter();
+        let kinds = warnings.map(|warning| warning["kind"].as_str().unwrap());
+        let held_up = kinds.filter(|kind| ["held_up", "throttled"].contains(kind));
+        self.distrust().into_iter().chain(held_up).collect()
+    }
+
     /// The kinds of doubts about the run.
     pub fn distrust(&self) -> Vec<&str> {
         let reasons = self.json["verdict"]["distrust"].as_array().unwrap().iter();

@@ -43,6 +43,20 @@ pub fn trusted<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
     }
 }
 
+/// Repeats a run, with all that it needs, until neither a doubt nor a warning says that the machine was busy.
+#[track_caller]
+pub fn undisturbed<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
+    let mut said = Vec::new();
+    for _ in 0..TRIES {
+        let (run, needed) = attempt();
+        said = run.report.disturbances();
+        if said.is_empty() {
+            return (run, needed);
+        }
+    }
+    panic!("measured badly, {TRIES} times: {said:?}\nhint: a machine that does nothing else");
+}
+
 /// Runs a shipped scenario with each of these texts replaced; each must occur in it.
 #[track_caller]
 pub fn shortened(name: &str, changes: &[(&str, &str)]) -> Run {

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::{env, fs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use wsbench::scenario::{Origin, PresetInWords, presets};
 
-use super::common::run::{run, trusted};
+use super::common::run::{Run, run, trusted, undisturbed};
 use super::common::table;
 use super::package::Package;
 
@@ -70,27 +73,34 @@ impl Case {
     pub(super) fn prove<T>(&self, start: impl Fn() -> (T, String)) {
         let words = self.words();
         let scenario = self.scenario(&words);
-        let (run, _) = trusted(|| {
+        let attempt = || {
             let (server, address) = start();
             let url = format!("ws://{address}/{}", self.resource);
             (run(&scenario, &["--url", &url]), server)
-        });
+        };
+        let table = env::var_os("WSBENCH_TABLE");
+        let mut tries = 0;
+        let run = loop {
+            let ((run, _), late) = lateness(|| match table {
+                // What stands in the documentation is not measured while the machine does other things.
+                Some(_) => undisturbed(attempt),
+                None => trusted(attempt),
+            });
+            tries += 1;
+            // A server that is held up, too, can begin its time long before its answer is on the way.
+            if tries == TRIES || late <= EARLY || unkept(&run).is_empty() {
+                break run;
+            }
+        };
         assert_eq!(run.ended.code, 3, "{}\n{scenario}", run.ended.stderr);
-        let rows = table(&run.ended.file("contracts.csv"));
-        let (mistaken, others): (Vec<_>, Vec<_>) =
-            rows.iter().partition(|row| row["cohort"] == "mistaken");
-        let told = mistaken
-            .iter()
-            .any(|row| row["contract"] == "closed_between" && row["passed"] == "false");
-        assert!(told, "other settings are not told: {mistaken:#?}");
-        let broken: Vec<_> = others
-            .iter()
-            .filter(|row| row["passed"] != "true")
-            .collect();
+        let rows = table_of(&run);
+        let mistaken = find(&rows, MISTAKEN, "closed_between");
+        assert_eq!(mistaken["passed"], "false", "other settings are not told");
+        let broken = unkept(&run);
         assert!(broken.is_empty(), "{broken:#?}\n{scenario}");
         let silent = find(&rows, "mute", "closed_between");
         assert_eq!(silent["observed_n"], SILENT.to_string(), "{silent:#?}");
-        if let Some(folder) = env::var_os("WSBENCH_TABLE") {
+        if let Some(folder) = table {
             let names = [self.preset, self.server, self.variant];
             let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
             let file = PathBuf::from(folder).join(format!("preset-{}.md", names.join("-")));
@@ -156,7 +166,7 @@ impl Case {
             {mute}
             contract = {{ {contract}, {at_once} }}
             [[cohort]]
-            name = "mistaken"
+            name = "{MISTAKEN}"
             connections = 5
             {mute}
             contract = {{ {mistaken}, {at_once} }}
@@ -261,7 +271,50 @@ impl Case {
 /// The silent clients of each case.
 const SILENT: u32 = 20;
 
+/// The cohort whose contract has other settings than the server.
+const MISTAKEN: &str = "mistaken";
+
+/// The most attempts at one run on a machine that does other things too.
+const TRIES: usize = 5;
+/// What every preset allows for a server that is early.
+const EARLY: Duration = Duration::from_millis(20);
+
 type Row = BTreeMap<String, String>;
+
+fn table_of(run: &Run) -> Vec<Row> {
+    table(&run.ended.file("contracts.csv"))
+}
+
+/// The promises that were not kept, but for those that are to be broken.
+fn unkept(run: &Run) -> Vec<Row> {
+    let rows = table_of(run).into_iter();
+    rows.filter(|row| row["cohort"] != MISTAKEN && row["passed"] != "true")
+        .collect()
+}
+
+/// The longest time by which the machine let a thread wait that had slept meanwhile.
+fn lateness<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    const NAP: Duration = Duration::from_millis(5);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut longest = Duration::ZERO;
+            while !is_over.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                thread::sleep(NAP);
+                longest = longest.max(began.elapsed().saturating_sub(NAP));
+            }
+            longest
+        });
+        let done = panic::catch_unwind(AssertUnwindSafe(act));
+        is_over.store(true, Ordering::Relaxed);
+        let longest = watcher.join().unwrap();
+        match done {
+            Ok(done) => (done, longest),
+            Err(panicked) => panic::resume_unwind(panicked),
+        }
+    })
+}
 
 #[track_caller]
 fn find<'a>(rows: &'a [Row], cohort: &str, contract: &str) -> &'a Row {

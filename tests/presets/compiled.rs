@@ -1,6 +1,7 @@
 //! Servers around libraries of C, C++, Go and Rust: each is compiled before it is started.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -68,14 +69,22 @@ fn start(program: &Path, arguments: &str) -> (Peer, String) {
     (peer, address)
 }
 
-/// Compiles a file of `tests/peers`, and returns the program. Whoever compiles the same at the same time gets another.
+/// Compiles a file of `tests/peers` where it has changed, and returns the program.
 fn compiled(file: &str, compiler: &str, options: &[&str], libraries: &[&str]) -> PathBuf {
-    let name = file.replace('/', "-");
-    let program = folder().join(format!("{name}-{:?}", std::thread::current().id()));
+    let program = folder().join(file.replace('/', "-"));
+    let changed = |path: &Path| fs::metadata(path)?.modified();
+    if let (Ok(built), Ok(written)) = (changed(&program), changed(&source(file)))
+        && built > written
+    {
+        return program;
+    }
+    // Who compiles the same at the same time has a file of his own until it is whole.
+    let own = program.with_extension(format!("{:?}", std::thread::current().id()));
     let mut build = process::command(compiler);
-    build.args(options).arg("-o").arg(&program);
+    build.args(options).arg("-o").arg(&own);
     build.arg(source(file)).args(libraries);
     done(build);
+    fs::rename(own, &program).unwrap();
     program
 }
 

@@ -141,6 +141,16 @@ fn rust_socketio() {
     case.prove(|| compiled::rust("socketioxide @port@ 2000 1000"));
 }
 
+/// They are compiled before `scripts/heartbeats` measures.
+#[test]
+#[ignore = "compiles servers; run by scripts/test --all"]
+fn compiled_servers_listen() {
+    let _libwebsockets = compiled::libwebsockets_server();
+    let _beast = compiled::beast();
+    let _gorilla = compiled::gorilla();
+    let _actix = compiled::rust("actix @port@ 1000 1500");
+}
+
 /// Tomcat looks every ten seconds, so the probe has to see three looks.
 #[test]
 #[ignore = "needs all of these; run by scripts/test --all"]
@@ -154,9 +164,9 @@ fn they_pass_what_the_probe_wrote_of_them() {
     let (_socketioxide, socketioxide) = compiled::rust("socketioxide @port@ 2000 1000");
     all_pass(vec![
         Probed::at("envoy", &envoy),
-        Probed::at("Tomcat", &tomcat).path("echo").watched("26s"),
-        Probed::at("Deno", &deno),
-        Probed::at("Beast", &beast),
+        Probed::at("tomcat", &tomcat).path("echo").watched("26s"),
+        Probed::at("deno", &deno),
+        Probed::at("beast", &beast),
         Probed::at("gorilla", &gorilla),
         Probed::at("actix", &actix),
         Probed::at("socketioxide", &socketioxide).path("socket.io/?EIO=4&transport=websocket"),
