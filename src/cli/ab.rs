@@ -24,8 +24,6 @@ use crate::verdict::{Exit, GateResult};
 /// Run against two servers in turn.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    input: Input,
     /// The server of the past, which the other is compared with
     #[arg(long, value_name = "URL", conflicts_with = "url")]
     base: String,
@@ -52,6 +50,8 @@ pub(super) struct Args {
     /// Show no progress, only the comparison
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    input: Input,
 }
 
 /// Executes the whole command.

@@ -7,6 +7,7 @@ use crate::scenario::{AccessOption, Scenario};
 
 /// How a server is reached, besides its address.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Server")]
 pub(super) struct Access {
     /// Header to send as well, like "Authorization: Bearer …"; may be given several times
     #[arg(long, value_name = "HEADER")]

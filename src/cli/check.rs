@@ -18,14 +18,14 @@ use crate::verdict::Exit;
 /// Explain what a scenario will do and what it needs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    input: Input,
     /// Print JSON
     #[arg(long)]
     json: bool,
     /// Print the scenario as its dialect makes it, with nothing of the dialect left
     #[arg(long, conflicts_with_all = ["json", "Access", "Changes", "pid"])]
     expand: bool,
+    #[command(flatten)]
+    input: Input,
 }
 
 /// Prints the explanation; fails if this machine cannot run the scenario.

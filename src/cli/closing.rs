@@ -31,6 +31,7 @@ const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// When reports are closed.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Report")]
 pub(super) struct ClosingArgs {
     /// Close a report this often and begin the next, like 1h: each is judged and written, in folders 1, 2 and so on
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time_up_to(text, LONGEST))]

@@ -21,6 +21,7 @@ pub(super) const REPORTS: &str = "reports";
 
 /// How a run is reported.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Report")]
 pub(super) struct Reporting {
     /// Write the report here [default: reports/SCENARIO/TIME]
     #[arg(long, value_name = "FOLDER")]

@@ -10,6 +10,7 @@ use crate::report::{self, Run};
 
 /// The formats that a user asks for.
 #[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Report")]
 pub(super) struct Formats {
     /// Write the verdict as JUnit XML to this file; - is standard output
     #[arg(long, value_name = "FILE")]

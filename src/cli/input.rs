@@ -24,9 +24,10 @@ pub(super) struct Input {
 
 /// A scenario, and the server that it is for.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Server")]
 pub(super) struct Named {
     /// A file, the name of a shipped scenario (echo, heartbeat-contract, …), or ws://…
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", help_heading = None::<&'static str>)]
     scenario: String,
     /// Address to connect to, in place of the scenario's target
     #[arg(long)]
@@ -40,6 +41,7 @@ pub(super) struct Named {
 
 /// What the command line changes of a scenario's load and gates.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Load")]
 struct Changes {
     /// Number of connections, of all cohorts in proportion; COHORT=NUMBER for one
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_connections)]
@@ -54,10 +56,10 @@ struct Changes {
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     arrivals: Option<String>,
     /// Add a gate, or replace those with the same statistic and metric
-    #[arg(long, value_name = "GATE")]
+    #[arg(long, value_name = "GATE", help_heading = "Gates")]
     gate: Vec<String>,
     /// Add a gate that ends the run, and fails it, as soon as it holds
-    #[arg(long, value_name = "GATE")]
+    #[arg(long, value_name = "GATE", help_heading = "Gates")]
     abort: Vec<String>,
 }
 

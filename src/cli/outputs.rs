@@ -25,6 +25,7 @@ use crate::web::{self, Guard, Listening, Serving};
 
 /// Where the numbers of a run go while it runs.
 #[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "While it runs")]
 pub(super) struct OutputArgs {
     /// Send what each second held to prometheus=HOST:PORT, otlp=URL, influx=URL, statsd=HOST:PORT, dogstatsd=HOST:PORT or
     /// jsonl=FILE (- is standard output); may be given several times

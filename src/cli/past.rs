@@ -18,6 +18,7 @@ use crate::verdict::{GateResult, Observed};
 
 /// What is held against a baseline.
 #[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Gates")]
 pub(super) struct Against {
     /// What `… of baseline` in gates is about: a file of `wsbench baseline add`
     #[arg(long, value_name = "FILE")]

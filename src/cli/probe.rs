@@ -31,8 +31,6 @@ pub(super) struct Args {
     /// Text that each client says first, for servers that wait for it
     #[arg(long, value_name = "TEXT")]
     first: Option<String>,
-    #[command(flatten)]
-    access: Access,
     /// File to write the scenario to, instead of printing it; never overwritten
     #[arg(long, value_name = "FILE", conflicts_with = "conformance")]
     out: Option<PathBuf>,
@@ -45,6 +43,8 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// The output of `--json`. Times are nanoseconds.

@@ -16,19 +16,19 @@ pub(super) struct Args {
     /// The folder of a report, or the run.json or report.html in it
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    #[command(flatten)]
-    against: Against,
     /// Write the page, as it is beside a fresh run
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    #[command(flatten)]
-    formats: Formats,
     /// Write all times, interval by interval, as a log of HdrHistograms
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
     /// Show no summary, only failed gates and doubts
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    against: Against,
+    #[command(flatten)]
+    formats: Formats,
 }
 
 /// Executes the whole command. Exits as the run did, so that a step that only renders can be a gate; with a baseline, as

@@ -36,10 +36,20 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
     /// Write a row for each answered message to this CSV file; - is standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "repeat",
+        help_heading = "Report"
+    )]
     messages: Option<PathBuf>,
     /// Log phases, dials and why connections ended to this file, to see later why a run failed; - is standard error
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        help_heading = "Report"
+    )]
     log: Option<PathBuf>,
     /// Seed of all random choices: the same seed gives the same schedule
     #[arg(
@@ -47,14 +57,15 @@ pub(super) struct Args {
         value_name = "NUMBER",
         default_value_t = 1,
         allow_negative_numbers = true,
-        value_parser = parse_seed
+        value_parser = parse_seed,
+        help_heading = "Load"
     )]
     seed: u64,
     /// Threads that send and receive [default: one for each core]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_workers())]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_workers(), help_heading = "Load")]
     workers: Option<u16>,
     /// Run so often: a session, which counts as one value where versions are compared
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=100), conflicts_with_all = ["output", "dashboard"])]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..=100), conflicts_with_all = ["output", "dashboard"], help_heading = "Load")]
     repeat: u16,
     #[command(flatten)]
     closing: ClosingArgs,

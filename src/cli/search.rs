@@ -26,8 +26,6 @@ use crate::verdict::Exit;
 /// Find the most connections, messages or arrivals with which a scenario still holds its gates.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    input: Input,
     /// What to vary: connections, connections=COHORT, rate, rate=MESSAGE, or arrivals
     #[arg(long, value_name = "WHAT", value_parser = Vary::parse)]
     vary: Vary,
@@ -55,6 +53,8 @@ pub(super) struct Args {
     /// Threads that send and receive [default: one for each core]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    #[command(flatten)]
+    input: Input,
 }
 
 /// The options of a search that its probes do not have, each with a value.

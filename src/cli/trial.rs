@@ -26,11 +26,11 @@ const MAX_NAME: usize = 24;
 /// Play a scenario once with one client of each cohort, and print each frame.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    input: Named,
     /// The longest time; it ends sooner, two seconds after the last step
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = parse_longest)]
     longest: Duration,
+    #[command(flatten)]
+    input: Named,
 }
 
 /// Executes the whole command.

@@ -27,20 +27,25 @@ pub(super) struct Args {
     #[command(flatten)]
     named: Named,
     /// Number of connections; 5 for an address
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=Watched::MAX_CLIENTS as i64))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=Watched::MAX_CLIENTS as i64), help_heading = "Load")]
     connections: Option<u32>,
     #[command(flatten)]
     heart: Heart,
     /// End after this time, like 1h; the exit code tells whether the gates held [default: at a signal]
-    #[arg(long = "for", value_name = "TIME", value_parser = |text: &str| time_up_to(text, LONGEST_WATCH))]
+    #[arg(long = "for", value_name = "TIME", value_parser = |text: &str| time_up_to(text, LONGEST_WATCH), help_heading = "Load")]
     lasts: Option<Duration>,
     /// Add a gate, or replace those with the same statistic and metric
-    #[arg(long, value_name = "GATE")]
+    #[arg(long, value_name = "GATE", help_heading = "Gates")]
     gate: Vec<String>,
     #[command(flatten)]
     closing: ClosingArgs,
     /// Log phases, dials and why connections ended to this file; - is standard error
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        help_heading = "Report"
+    )]
     log: Option<PathBuf>,
     #[command(flatten)]
     reporting: Reporting,
@@ -50,6 +55,7 @@ pub(super) struct Args {
 
 /// The heartbeat where an address is watched; a scenario has its own.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Heartbeat")]
 struct Heart {
     /// Time between two pings of a connection, for an address [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = |text: &str| time_up_to(text, LONGEST))]

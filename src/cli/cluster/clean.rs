@@ -13,14 +13,14 @@ use crate::verdict::Exit;
 /// Remove what the server keeps of old runs. Runs that are going on are not old.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    nats: NatsArgs,
     /// Remove these runs, however old they are
     #[arg(value_name = "RUN")]
     runs: Vec<RunId>,
     /// Otherwise, remove all runs that began so long ago
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = humantime::parse_duration, conflicts_with = "runs")]
     older_than: Duration,
+    #[command(flatten)]
+    nats: NatsArgs,
 }
 
 /// Executes the whole command.

@@ -18,11 +18,11 @@ use crate::verdict::Exit;
 /// It changes nothing: what it has kept to try the stream it removes. Exit code 0 if all is well, 2 if not.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    nats: NatsArgs,
     /// Whose permissions to try, with the key of that role
     #[arg(long, value_name = "ROLE", default_value = "coordinator", value_parser = PossibleValuesParser::new(Role::VARIANTS).map(|role| role.parse::<Role>().expect("one of them")))]
     role: Role,
+    #[command(flatten)]
+    nats: NatsArgs,
 }
 
 /// Executes the whole command.

@@ -10,8 +10,6 @@ use crate::verdict::Exit;
 /// Make the stream and the bucket WSBENCH, or give them other limits.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    nats: NatsArgs,
     /// The most that the stream keeps; the oldest messages go first
     #[arg(long, value_name = "SIZE", default_value = "4GiB")]
     max_bytes: ByteSize,
@@ -21,6 +19,8 @@ pub(super) struct Args {
     /// On how many servers of a cluster of NATS servers each is kept
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     replicas: u8,
+    #[command(flatten)]
+    nats: NatsArgs,
 }
 
 /// Executes the whole command.

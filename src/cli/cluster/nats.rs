@@ -11,6 +11,7 @@ pub(in crate::cli) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The NATS server, and who asks.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "NATS server")]
 pub(in crate::cli) struct NatsArgs {
     /// The NATS server, like nats://127.0.0.1:4222 or tls://USER:PASSWORD@HOST. $NATS_URL if it is not given
     #[arg(long, value_name = "URL")]

@@ -30,8 +30,6 @@ const NUMBERS: [&str; 4] = [
 /// Wait for runs of `run --agents`, and play a share of each.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    #[command(flatten)]
-    nats: NatsArgs,
     /// What people call it [default: the machine's name and a number]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -57,6 +55,8 @@ pub(in crate::cli) struct Args {
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    nats: NatsArgs,
 }
 
 /// Executes the whole command.

@@ -18,6 +18,7 @@ pub(super) use lead::Lead;
 
 /// How many agents play, and how they are led.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Many machines")]
 pub(super) struct LeadArgs {
     /// Let so many agents play, each its share, and judge them as one run; `wsbench agent` starts one
     #[arg(
@@ -27,8 +28,6 @@ pub(super) struct LeadArgs {
         conflicts_with_all = ["messages", "repeat", "part", "workers", "pid"],
     )]
     pub(super) agents: Option<u16>,
-    #[command(flatten)]
-    pub(super) nats: NatsArgs,
     /// How long agents may take to be there, and then to be ready
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "agents", value_parser = patience)]
     pub(super) ready_timeout: Duration,
@@ -39,6 +38,8 @@ pub(super) struct LeadArgs {
     /// How long agents go on when nothing is heard of this process
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "agents", value_parser = patience)]
     pub(super) orphan_grace: Duration,
+    #[command(flatten)]
+    pub(super) nats: NatsArgs,
 }
 
 /// What the others do when an agent is lost.

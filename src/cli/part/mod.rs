@@ -25,6 +25,7 @@ use crate::record::PartOf;
 
 /// Which part is played, from when on, and where it is written.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "One part of a run")]
 pub(super) struct PartArgs {
     /// Play this part of the plan, like 2/4; others play the rest from the same time on, and `merge` judges all
     #[arg(
