@@ -144,6 +144,39 @@ pub(super) fn cohorts(run: &Run, view: &View<'_>) -> Option<Table> {
     (cohorts.len() > 1 && is_worth_it).then(|| table("cohort", parts, run, view))
 }
 
+/// How old news was when each cohort heard it, and what was said for that; `None` if not two cohorts hear any.
+pub(super) fn news(run: &Run, view: &View<'_>) -> Option<Table> {
+    let head = [
+        "news to",
+        "age p50",
+        "age p99",
+        "heard",
+        "asked",
+        "bytes sent",
+        "received",
+    ];
+    let row = |name: &String| {
+        let ages = view.merged("age.", Some(name), None)?;
+        let part = Part {
+            label: visible(name),
+            cohort: Some(name),
+            stage: None,
+        };
+        let rate = |counter: Counter| part.of(Stat::Rate, counter.name(), view);
+        Some(vec![
+            cut(&part.label, NAME_WIDTH),
+            percentile(Some(&ages), 50.0),
+            percentile(Some(&ages), 99.0),
+            rate(Counter::MessagesReceived),
+            rate(Counter::MessagesSent),
+            rate(Counter::BytesSent),
+            rate(Counter::BytesReceived),
+        ])
+    };
+    let rows: Vec<_> = run.summary.cohorts.iter().filter_map(row).collect();
+    (rows.len() > 1).then(|| Table::new(1, cells(head), rows.into_iter()))
+}
+
 /// So many of these, those first that are wanted most; and how many more there are. Those shown keep their order.
 pub(super) fn most<T>(all: Vec<T>, most: usize, is_wanted: impl Fn(&T) -> bool) -> (Vec<T>, usize) {
     let more = all.len().saturating_sub(most);

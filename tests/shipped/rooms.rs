@@ -2,6 +2,7 @@
 //! 0, all its gates must hold, and what was measured must have happened.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use super::common::run::{Run, shortened};
 use wsbench::scenario::shipped;
@@ -142,6 +143,14 @@ fn polling() {
     // A request for each piece of news, and a connection for each request of one group.
     assert!(run.count("messages.answered") >= 3 * 20 * 3);
     assert!(run.count("connections.renewed") >= 20 * 3);
+    // Side by side, in one table of the report.
+    let page = fs::read_to_string(run.ended.file("report.html")).unwrap();
+    let table = page.rsplit("How old news was").next().unwrap();
+    let table = table.split("</table>").next().unwrap();
+    for cohort in ["push", "poll", "dial", "wait"] {
+        assert!(table.contains(&format!(">{cohort}<")), "{table}");
+    }
+    assert!(!table.contains(">host<"), "it hears no news: {table}");
 }
 
 #[test]

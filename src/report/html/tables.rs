@@ -71,11 +71,12 @@ impl Shared {
     }
 }
 
-/// The parts of a run: its stages and its cohorts.
+/// The parts of a run: its stages and its cohorts, and how old news was in each of them.
 pub(super) fn parts(run: &Run, view: &View<'_>, room: &Room) -> Vec<Shared> {
     let stages = tables::stages(run, view).map(|table| ("By stage", table));
     let cohorts = tables::cohorts(run, view).map(|table| ("By cohort", table));
-    let parts = stages.into_iter().chain(cohorts);
+    let news = tables::news(run, view).map(|table| ("How old news was", table));
+    let parts = stages.into_iter().chain(cohorts).chain(news);
     parts
         .map(|(name, table)| Shared::of(name, table, room))
         .collect()

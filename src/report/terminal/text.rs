@@ -343,7 +343,11 @@ impl<W: Write> Text<'_, W> {
 
     fn parts(&mut self) -> io::Result<()> {
         let (run, view) = (self.run, &self.view);
-        let tables = [tables::stages(run, view), tables::cohorts(run, view)];
+        let tables = [
+            tables::stages(run, view),
+            tables::cohorts(run, view),
+            tables::news(run, view),
+        ];
         let mut tables = tables.iter().flatten();
         tables.try_for_each(|table| self.page.table(table))
     }

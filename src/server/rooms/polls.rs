@@ -170,13 +170,13 @@ impl Rooms {
                 return newer;
             }
             let changed = async {
-                // An error means that the room has ended: another one with its name may begin.
-                let _ = match changes {
+                match changes {
                     Some(mut changes) => changes.changed().await,
                     None => begun.changed().await,
-                };
+                }
             };
-            timeout_at(end, changed).await.ok()?;
+            // An error means that the room has ended. In the next one with its name numbers start again, so who asked is told.
+            timeout_at(end, changed).await.ok()?.ok()?;
         }
     }
 }

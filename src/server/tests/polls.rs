@@ -119,6 +119,16 @@ async fn a_long_poll_waits_for_what_is_newer() {
         .unwrap();
     gone.shutdown().await.unwrap();
     assert_eq!(soon(gone.read(&mut [0])).await.unwrap(), 0);
+
+    // Who waits in a room that ends is told.
+    let mut waits = connect(&server).await;
+    let target = format!("{target}60000").replace("after=1", "after=999");
+    let waiting = tokio::spawn(async move { get(&mut waits, &target).await.0 });
+    while server.counter.counts().polled < 6 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(ann);
+    assert_eq!(soon(waiting).await.unwrap(), 204);
 }
 
 #[tokio::test]
