@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod commands;
 mod reference;
 mod scenarios;
 mod tables;
@@ -16,7 +17,7 @@ use std::process::Output;
 use common::process;
 use wsbench::scenario::shipped;
 
-const DOCUMENTS: [&str; 27] = [
+const DOCUMENTS: [&str; 34] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -25,22 +26,29 @@ const DOCUMENTS: [&str; 27] = [
     "docs/capacity.md",
     "docs/cluster.md",
     "docs/coming-from.md",
+    "docs/commands.md",
     "docs/connections.md",
     "docs/design.md",
     "docs/dialects.md",
     "docs/heartbeats.md",
+    "docs/how-to/by-hand.md",
     "docs/how-to/ci.md",
+    "docs/how-to/install.md",
     "docs/how-to/proxies.md",
+    "docs/how-to/read-a-report.md",
     "docs/index.md",
     "docs/live.md",
     "docs/measurement.md",
     "docs/performance.md",
     "docs/polling.md",
     "docs/probe.md",
+    "docs/promises.md",
     "docs/reference.md",
     "docs/reports.md",
     "docs/rooms.md",
+    "docs/scenario.md",
     "docs/sessions.md",
+    "docs/shipped.md",
     "docs/tutorial.md",
     "docs/watch.md",
     "reports/README.md",
@@ -118,20 +126,6 @@ fn arguments(command: &str) -> Option<Vec<String>> {
     rest.map(words)
 }
 
-#[test]
-fn the_help_that_is_shown_is_the_help_there_is() {
-    let shown: Vec<_> = commands("README.md")
-        .into_iter()
-        .filter(|(command, _)| command.ends_with("--help"))
-        .collect();
-    assert!(!shown.is_empty());
-    for (command, output) in shown {
-        let arguments = arguments(&command).unwrap();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        assert_eq!(output, wsbench(&arguments), "{command}");
-    }
-}
-
 /// `check` accepts the arguments of `run` that say what to run, so commands are tested with `check`.
 #[test]
 fn the_commands_that_are_shown_can_be_given() {
@@ -190,11 +184,11 @@ fn assert_exists(command: &str, arguments: &[String]) {
 #[test]
 fn the_promises_that_are_shown_are_kept() {
     const NAME: &str = "promises.toml";
-    let mut examples = blocks("README.md", "toml").into_iter();
+    let mut examples = blocks("docs/promises.md", "toml").into_iter();
     let example = examples
         .find(|text| text.contains("name = \"promises\""))
         .unwrap();
-    let mut commands = commands("README.md").into_iter();
+    let mut commands = commands("docs/promises.md").into_iter();
     let shown = commands
         .find(|(command, _)| command.ends_with(NAME))
         .unwrap()
@@ -226,7 +220,7 @@ fn the_promises_that_are_shown_are_kept() {
 fn the_session_and_the_room_that_are_shown_hold() {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str| {
-        let mut examples = blocks("README.md", "toml").into_iter();
+        let mut examples = blocks("docs/scenario.md", "toml").into_iter();
         let example = examples.find(|text| text.contains(&format!("name = \"{name}\"\n")));
         let file = format!("{name}.toml");
         fs::write(folder.path().join(&file), example.unwrap()).unwrap();
@@ -244,7 +238,7 @@ fn the_session_and_the_room_that_are_shown_hold() {
     };
     assert!(run("session").contains("\nPASS  all 3 gates held"));
     let printed = run("room");
-    let mut commands = commands("README.md").into_iter();
+    let mut commands = commands("docs/scenario.md").into_iter();
     let shown = commands.find(|(command, _)| command.ends_with("room.toml"));
     let kept = |text: &str| -> Vec<String> {
         let lines = text.lines().filter(|line| line.starts_with(['✓', '✗']));

@@ -44,11 +44,11 @@ fn every_field_of_run_json_is_explained() {
 
 #[test]
 fn the_exit_codes_are_those_of_the_program() {
-    let readme = read("README.md");
+    let page = read("docs/how-to/ci.md");
     let help = wsbench(&["--help"]);
     for exit in Exit::ALL {
         let code = exit.code();
-        assert!(readme.contains(&format!("\n| {code} | ")), "{code}");
+        assert!(page.contains(&format!("\n| {code} | ")), "{code}");
         assert!(help.contains(&format!(" {code}  ")), "{code}");
     }
 }
