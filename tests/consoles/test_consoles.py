@@ -24,7 +24,7 @@ class Documents(unittest.TestCase):
                     return (0, []), str(failed)
 
         # They wait most of the time.
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(6) as pool:
             seen = dict(zip(consoles.PAGES, pool.map(one, consoles.PAGES)))
         wrong = [problem for _, problem in seen.values() if problem]
         self.assertFalse(wrong, "\n".join(wrong))
