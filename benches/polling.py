@@ -111,6 +111,7 @@ def table(seen):
     for group, one in seen.items():
         cells = [f"{number(one.p50)} ms", f"{number(one.p99)} ms", f"{number(one.requests)}/s", f"{number(one.sent)} B"]
         cells += [f"{number(one.received)} B", f"{number(one.cpu)} ms/s", number(one.descriptors)]
+        cells = [cell.replace(" ", "\u00a0") for cell in cells]  # a number and its unit stay in one line
         lines.append(f"| {GROUPS[group][0]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -30,7 +30,7 @@ class Groups(unittest.TestCase):
         for words, _ in polling.GROUPS.values():
             self.assertIn(words, shown)
             self.assertIn(words, drawn)
-        self.assertIn("0.3 ms", shown)
+        self.assertIn("0.3\u00a0ms", shown)
         self.assertEqual(drawn.count("<circle"), len(seen))
 
 

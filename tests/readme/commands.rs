@@ -2,7 +2,8 @@
 
 use std::{env, fs};
 
-use super::{root, wsbench};
+use super::common::process;
+use super::root;
 
 const PAGE: &str = "docs/commands.md";
 const HEAD: &str = "\
@@ -30,12 +31,25 @@ fn the_page_of_commands_is_their_help() {
 
 /// Adds the help of a command, and that of those below it.
 fn add(text: &mut String, command: &[&str]) {
-    let help = wsbench(&[command, &["--help"]].concat());
+    let help = help(command);
     let title = [&["wsbench"][..], command].concat().join(" ");
     *text += &format!("\n## {title}\n\n```text\n{help}```\n");
     for below in subcommands(&help) {
         add(text, &[command, &[below]].concat());
     }
+}
+
+/// As wide as a column of text in the book.
+fn help(command: &[&str]) -> String {
+    let mut call = process::command(env!("CARGO_BIN_EXE_wsbench"));
+    let output = call
+        .args(command)
+        .arg("--help")
+        .env("COLUMNS", "80")
+        .output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The names in the list of commands, but for `help`.
