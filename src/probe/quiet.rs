@@ -134,7 +134,8 @@ impl Look {
     /// Whether both limits began with ticks of one timer, though the clients were opened at different times.
     fn shares_a_timer(&self, other: &Self, gap_ns: Option<u64>) -> bool {
         const TOGETHER_NS: u64 = 30_000_000;
-        let apart = |a: u64, b: u64| gap_ns.map_or(a.abs_diff(b), |gap| off(a.abs_diff(b), gap));
+        let apart =
+            |a: u64, b: u64| gap_ns.map_or_else(|| a.abs_diff(b), |gap| off(a.abs_diff(b), gap));
         apart(self.began_ns, other.began_ns) <= TOGETHER_NS
             && apart(self.opened_ns, other.opened_ns) > 3 * TOGETHER_NS
     }
