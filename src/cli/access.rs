@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::scenario::{AccessOption, Scenario};
 
 /// How a server is reached, besides its address.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct Access {
     /// Header to send as well, like "Authorization: Bearer …"; may be given several times

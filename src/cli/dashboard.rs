@@ -1,9 +1,9 @@
 //! `--dashboard`: the report's page while the run goes on, in a browser.
 
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::address::Address;
 use super::attempt::{self, Records};
 use super::error::CliError;
 use super::signals::Stopper;
@@ -13,40 +13,11 @@ use crate::output::{Exposition, Output, Second, SendError};
 use crate::report::{self, LivePage, Run};
 use crate::scenario::Scenario;
 use crate::verdict::{Exit, Outcome, Verdict, so_far};
-use crate::web::{self, Content, Document, Listening, Pulse};
+use crate::web::{self, Content, Document, Pulse};
 
-/// Where a dashboard listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
-    host: String,
-    port: u16,
-}
-
-impl Address {
-    /// What `--dashboard` alone means.
-    pub(super) const DEFAULT: &'static str = "127.0.0.1:9770";
-}
-
-impl FromStr for Address {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "write a host and a port, like 127.0.0.1:9770; port 0 takes a free one";
-        let (host, port) = text.rsplit_once(':').ok_or(wrong)?;
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        let is_open = bare.is_none() && host.contains(':');
-        let is_name = !host.is_empty() && !host.contains(['/', '@', ' ']);
-        match port.parse() {
-            Ok(port) if is_name && !is_open => Ok(Self {
-                host: bare.unwrap_or(host).to_owned(),
-                port,
-            }),
-            _ => Err(wrong),
-        }
-    }
-}
+const OPTION: &str = "`--dashboard`";
+/// What it means without an address.
+pub(super) const DEFAULT: &str = "127.0.0.1:9770";
 
 /// The dashboard of a run.
 pub(super) struct Dashboard {
@@ -71,12 +42,7 @@ impl Dashboard {
         numbers: Exposition,
         stopper: Stopper,
     ) -> Result<(Self, Seconds), CliError> {
-        let failed = |source| CliError::Listen {
-            what: "`--dashboard`",
-            address: format!("{}:{}", address.host, address.port),
-            source,
-        };
-        let listening = Listening::at(&address.host, address.port).map_err(failed)?;
+        let listening = address.listen(OPTION)?;
         let latest = Arc::new(Mutex::new(None));
         let timeline = Arc::new(Mutex::new(Timeline::new(Duration::ZERO)));
         let content = Shown {
@@ -86,7 +52,8 @@ impl Dashboard {
             numbers,
             stopper,
         };
-        let page = web::Dashboard::start(listening, Box::new(content)).map_err(failed)?;
+        let page = web::Dashboard::start(listening, Box::new(content));
+        let page = page.map_err(|source| address.failed(OPTION, source))?;
         let seconds = Seconds {
             timeline,
             pulse: page.pulse(),

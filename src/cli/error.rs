@@ -132,6 +132,9 @@ pub(super) enum CliError {
     /// This has no end.
     #[error("{doing}: `load.duration` is \"endless\"\nhint: give it a length: --duration 30s")]
     Endless { doing: &'static str },
+    /// Servers cannot be probed for Prometheus.
+    #[error("probe {what}\nhint: {hint}")]
+    Exporter { what: String, hint: &'static str },
     /// Something cannot be watched.
     #[error("{0}")]
     Watch(&'static str),
@@ -331,6 +334,7 @@ impl CliError {
             | Self::NothingToProbe
             | Self::Search(_)
             | Self::Closing { .. }
+            | Self::Exporter { .. }
             | Self::Watch(_)
             | Self::Endless { .. }
             | Self::Range(_)

@@ -183,6 +183,16 @@ impl Input {
 }
 
 impl Named {
+    /// A scenario or an address, reached so.
+    pub(super) fn at(scenario: String, access: Access) -> Self {
+        Self {
+            scenario,
+            url: None,
+            access,
+            pid: None,
+        }
+    }
+
     /// Reads the scenario, with its own load.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         self.load_with(&Changes::default())

@@ -3,6 +3,7 @@
 
 mod ab;
 mod access;
+mod address;
 mod around;
 mod attempt;
 mod baseline;
@@ -16,6 +17,7 @@ mod completions;
 mod conclude;
 mod dashboard;
 mod error;
+mod exporter;
 mod files;
 #[cfg(feature = "cluster")]
 mod fleet;
@@ -109,6 +111,8 @@ enum Command {
     Init(init::Args),
     /// Watch a service: a few connections with pings, and a line when something happens
     Watch(Box<watch::Args>),
+    /// Probe servers when Prometheus asks for it
+    Exporter(exporter::Args),
     /// Examine how a server treats a client, and write a scenario for it
     Probe(probe::Args),
     /// Run an echo server until Ctrl-C
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Watch(args) => watch::run(&args),
+        Command::Exporter(args) => exporter::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
         Command::Presets => presets::run(),

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
+use super::address::Address;
 use super::attempt::Records;
-use super::dashboard::{Address, Begun, Dashboard};
+use super::dashboard::{self, Begun, Dashboard};
 use super::error::CliError;
 use super::files::{self, Needed};
 use super::input::Loaded;
@@ -37,7 +38,7 @@ pub(super) struct OutputArgs {
         long,
         value_name = "ADDR",
         num_args = 0..=1,
-        default_missing_value = Address::DEFAULT
+        default_missing_value = dashboard::DEFAULT
     )]
     dashboard: Option<Address>,
 }

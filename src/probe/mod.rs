@@ -10,6 +10,7 @@ mod endings;
 mod failure;
 mod findings;
 mod frame;
+mod glance;
 mod handshake;
 mod looks;
 mod offers;
@@ -35,6 +36,7 @@ pub use findings::{
     Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, FirstWord, How, Idle, Limit,
     Pings, Quiet, Since, Tcp, Trial, Unasked, Within,
 };
+pub use glance::{Glance, glance};
 pub use handshake::{Handshake, Redirected};
 pub use offers::{CompressionOffer, Http2Offer, Offers};
 pub use opener::Failed;

@@ -78,14 +78,23 @@ impl Point {
 }
 
 impl Families {
-    /// All of them as text. Each point has these labels besides its own.
+    /// All of them as text, by names that begin with that of the program. Each point has these labels besides its own.
     pub(crate) fn text<'a>(
         self,
         labels: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<String, fmt::Error> {
         let labels = labels.into_iter();
         let labels = labels.map(|(key, value)| (key.to_owned().into(), visible(value).into()));
-        let mut registry = Registry::with_prefix_and_labels(env!("CARGO_PKG_NAME"), labels);
+        let prefix = env!("CARGO_PKG_NAME");
+        self.written(Registry::with_prefix_and_labels(prefix, labels))
+    }
+
+    /// All of them as text, by the names that they have.
+    pub(crate) fn text_by_own_names(self) -> Result<String, fmt::Error> {
+        self.written(Registry::default())
+    }
+
+    fn written(self, mut registry: Registry) -> Result<String, fmt::Error> {
         registry.register_collector(Box::new(self));
         let mut all = String::new();
         text::encode_registry(&mut all, &registry)?;

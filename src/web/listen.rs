@@ -1,4 +1,4 @@
-//! A server on a thread of its own: at most [`CLIENTS`] connections, none of which keeps another waiting.
+//! A server on a thread of its own: a limited number of connections, none of which keeps another waiting.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The most connections at once.
+/// The most connections at once, where nothing else is said.
 const CLIENTS: usize = 16;
 /// How long a client may take to ask for something.
 const HEAD: Duration = Duration::from_secs(10);
@@ -35,6 +35,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nc
 pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
+    clients: usize,
 }
 
 /// A server that runs. Ends when this is dropped.
@@ -53,7 +54,16 @@ impl Listening {
         let listener = TcpListener::bind(addresses.as_slice())?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            address,
+            clients: CLIENTS,
+        })
+    }
+
+    /// Serves so many connections at once, instead of 16.
+    pub fn clients(self, clients: usize) -> Self {
+        Self { clients, ..self }
     }
 
     /// Where it listens.
@@ -74,7 +84,7 @@ impl Listening {
         let serve = move || {
             runtime.block_on(async {
                 if let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) {
-                    accept(listener, &site(), ends).await;
+                    accept(listener, self.clients, &site(), ends).await;
                 }
             });
             // What blocks goes with the process.
@@ -99,7 +109,12 @@ impl Serving {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, site: &Router, mut ends: watch::Receiver<bool>) {
+async fn accept(
+    listener: tokio::net::TcpListener,
+    most: usize,
+    site: &Router,
+    mut ends: watch::Receiver<bool>,
+) {
     let mut clients = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -108,7 +123,7 @@ async fn accept(listener: tokio::net::TcpListener, site: &Router, mut ends: watc
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((client, _)) if clients.len() < CLIENTS => {
+            Ok((client, _)) if clients.len() < most => {
                 clients.spawn(serve(client, site.clone(), ends.clone()));
             }
             // Written where there is room at once, which a new connection has.
