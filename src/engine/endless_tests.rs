@@ -158,8 +158,13 @@ impl Observer for Keeper {
     fn report(&mut self, closed: Closed) {
         let summary = &closed.summary;
         self.reports += 1;
-        self.pings += summary.count(Counter::PingsSent.name());
-        self.pongs += summary.count(Counter::PongsReceived.name());
+        let pings = summary.count(Counter::PingsSent.name());
+        let pongs = summary.count(Counter::PongsReceived.name());
+        assert_eq!(
+            pings, pongs,
+            "each report knows the answers to all it counts"
+        );
+        (self.pings, self.pongs) = (self.pings + pings, self.pongs + pongs);
         self.lost += summary.count("connections.lost");
         assert_eq!(summary.count(Counter::PingsMissed.name()), 0);
         assert!(summary.timeline.len() <= Timeline::MAX_INTERVALS + 1);

@@ -99,6 +99,11 @@ impl Heart {
         (self.watch).map_or(Nanos::MAX, |watch| Nanos::from(watch.timeout))
     }
 
+    /// How many pings wait for their pongs.
+    pub(super) fn waiting(&self) -> u64 {
+        self.outstanding.len() as u64
+    }
+
     /// When the next ping is due.
     pub(super) fn next_ping(&self) -> Timestamp {
         self.pacer.next()

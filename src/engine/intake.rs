@@ -11,7 +11,7 @@ use super::worker::INTERVAL;
 use crate::measure::{Collector, Phase, Progress, Sample, Shard, Summary, Troubles};
 use crate::metric::Gauge;
 use crate::plan::{Plan, Share};
-use crate::scenario::{Secrets, Shape};
+use crate::scenario::{Cohort, Secrets, Shape};
 use crate::units::Timestamp;
 
 /// What a run has told so far.
@@ -52,6 +52,13 @@ impl Intake {
         };
         let collector = Collector::new(layout.clone())
             .planned(length, looked_at)
+            .asking(
+                plan.scenario
+                    .cohorts
+                    .iter()
+                    .map(Cohort::awaits_all)
+                    .collect(),
+            )
             .of_workers(sources);
         Self {
             merging: Merging::new(&layout, sources),

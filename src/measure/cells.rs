@@ -43,6 +43,14 @@ impl Cells {
         self.counters[counter as usize] += more;
     }
 
+    /// Moves `some` of a counter to other cells.
+    pub(super) fn carry(&mut self, counter: Counter, some: u64, to: &mut Self) {
+        let mine = &mut self.counters[counter as usize];
+        let some = some.min(*mine);
+        *mine -= some;
+        to.counters[counter as usize] += some;
+    }
+
     /// Counts the end of a connection, or of a dial that failed.
     pub fn cause(&mut self, cause: Cause) {
         self.causes[cause as usize] += 1;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agreed::Agreed;
+use super::border::Border;
 use super::cohort_rows::CohortRows;
 use super::delivery::Reach;
 use super::ending::Ending;
@@ -42,6 +43,11 @@ pub struct Collector {
     began: Timestamp,
     /// For each cohort, the clients that had opened a connection before; empty in the first report.
     carried: Vec<u64>,
+    /// For each cohort, whether each message that it sends is waited for; a missing one: no.
+    asks: Vec<bool>,
+    /// The states of each cohort as they are.
+    now: Vec<Open>,
+    border: Border,
     /// Whether of more endings than have room the newest are kept.
     keeps_newest: bool,
     /// The end of the newest interval.
@@ -63,6 +69,9 @@ impl Collector {
             all: Shard::new(&layout),
             began: Timestamp::ORIGIN,
             carried: Vec::new(),
+            asks: Vec::new(),
+            now: Vec::new(),
+            border: Border::default(),
             keeps_newest: false,
             reached: Timestamp::ORIGIN,
             timeline: Timeline::new(Duration::ZERO),
@@ -115,6 +124,8 @@ impl Collector {
     /// Takes one interval, merged from all workers, and returns it by name.
     pub fn interval(&mut self, phase: Phase, shard: &Shard, sample: Sample) -> Arc<Interval> {
         self.all.merge(shard, 0);
+        self.now.clear();
+        (self.now).extend(shard.cohorts.iter().map(|cohort| cohort.open));
         self.keep_endings(shard);
         self.keep_records(shard);
         let mut interval = Interval::of(shard, phase, sample, &self.layout);
@@ -301,6 +312,7 @@ impl Collector {
             stops: Stops::default(),
             measured_from: None,
             carried: self.carried.clone(),
+            border: self.border(),
         }
     }
 

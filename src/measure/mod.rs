@@ -2,6 +2,7 @@
 //! Pure: uses no socket, no clock and no scenario.
 
 mod agreed;
+mod border;
 mod bytes;
 mod cells;
 mod cohort_rows;
@@ -27,6 +28,7 @@ mod trace;
 mod wire;
 
 pub use agreed::Agreed;
+pub use border::Border;
 pub use bytes::Bytes;
 pub use cells::Cells;
 pub use collector::Collector;

@@ -28,6 +28,13 @@ pub struct Open {
     pub closing: u64,
     /// Declared dead so far.
     pub dead: u64,
+    /// Pings whose pong is neither there nor missed.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub pinged: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Open {
@@ -38,6 +45,7 @@ impl Open {
         self.ready = self.ready.saturating_add(other.ready);
         self.closing = self.closing.saturating_add(other.closing);
         self.dead = self.dead.saturating_add(other.dead);
+        self.pinged = self.pinged.saturating_add(other.pinged);
     }
 }
 

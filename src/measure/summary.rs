@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::agreed::Agreed;
+use super::border::Border;
 use super::connection_record::ConnectionRecord;
 use super::ending::Ending;
 use super::fallbacks::Fallbacks;
@@ -232,6 +233,8 @@ pub struct Summary {
     /// For each cohort, how many of its clients had opened a connection before this report began; empty for the first.
     /// Not part of reports: only the verdict looks at it.
     pub carried: Vec<u64>,
+    /// What it took over from the report before and left to the next; `None` for a run of one report.
+    pub border: Option<Border>,
 }
 
 impl Summary {

@@ -294,8 +294,9 @@ impl Shard {
                 ready,
                 closing,
                 dead,
+                pinged,
             } = cohort.open;
-            for count in [connecting, open, ready, closing, dead] {
+            for count in [connecting, open, ready, closing, dead, pinged] {
                 possible("connections", count)?;
             }
             all.open = cohort.open;

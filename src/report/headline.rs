@@ -9,6 +9,8 @@ use crate::verdict::View;
 pub(super) struct Headline {
     /// Connections opened, of those attempted.
     pub(super) opened: (u64, u64),
+    /// Connections that were open when it began; 0 for a run of one report.
+    pub(super) before: u64,
     /// Connections of healthy cohorts that failed, or were declared dead.
     pub(super) lost: u64,
     /// Messages sent in a measured second; `None` if none were sent.
@@ -41,6 +43,7 @@ impl Headline {
                 all(Counter::ConnectionsOpened),
                 all(Counter::ConnectionsAttempted),
             ),
+            before: run.summary.border.map_or(0, |border| border.open),
             lost: healthy(Counter::ConnectionsFailed) + healthy(Counter::ConnectionsDead),
             rate: (sent > 0 && seconds > 0.0).then(|| sent as f64 / seconds),
             times: first_times(&view),

@@ -145,16 +145,16 @@ impl Text {
     fn numbers(&mut self, run: &Run) {
         let Headline {
             opened: (opened, attempted),
+            before,
             lost,
             rate,
             pings,
             ..
         } = Headline::of(run);
         let of = |some, all| format!("{} of {}", human_count(some), human_count(all));
-        let mut parts = vec![
-            format!("connections: {} opened", of(opened, attempted)),
-            format!("{} lost", human_count(lost)),
-        ];
+        let mut parts = vec![format!("connections: {} opened", of(opened, attempted))];
+        parts.extend((before > 0).then(|| format!("{} open before", human_count(before))));
+        parts.push(format!("{} lost", human_count(lost)));
         parts.extend(
             rate.map(|rate| format!("messages: {}/s sent", human_count(rate.round() as u64))),
         );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::run::{Judgement, Run};
-use crate::measure::Phase;
+use crate::measure::{Border, Phase};
 use crate::scenario::{Origin, PromiseKind};
 use crate::units::{counted, format_duration, human_ns, visible, were};
 use crate::verdict::{ContractResult, Exit, GateResult, Outcome};
@@ -78,6 +78,28 @@ impl Stands {
 /// The verdict in a line, for one of several runs. `exit` is how it ended.
 pub fn in_short(run: &Run, exit: Exit) -> String {
     format!("{}  {}", word(run.verdict.exit), sentence(run, exit))
+}
+
+/// What a report took over from the one before, and left to the next; `None` if that is nothing.
+pub(super) fn border(border: Border) -> Option<String> {
+    let Border { open, taken, left } = border;
+    let answers = |count| format!("{} outstanding", counted(count, "answer"));
+    let mut begin = Vec::new();
+    if open > 0 {
+        begin.push(format!("{} open", counted(open, "connection")));
+    }
+    if taken > 0 {
+        begin.push(format!("{}, counted here", answers(taken)));
+    }
+    let mut parts = Vec::new();
+    if !begin.is_empty() {
+        parts.push(format!("at its begin {}", begin.join(", ")));
+    }
+    if left > 0 {
+        let left = answers(left);
+        parts.push(format!("at its end {left}, counted in the next report"));
+    }
+    (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
 /// The verdict in one sentence. `exit` is how wsbench will end.

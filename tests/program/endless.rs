@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::common::{Ended, Report, Running, Script, Server};
+use super::common::{Echo, Ended, Report, Running, Script, Server};
 
 fn scenario(url: &str, load: &str) -> String {
     format!(
@@ -83,6 +83,57 @@ fn signals_close_reports_and_end_the_run() {
         ended.stderr.contains("5 connections opened; 0 lost"),
         "{}",
         ended.stderr
+    );
+}
+
+/// What is under way at a border counts in the report in which it is answered, so nothing is missing in any.
+#[test]
+fn a_healthy_server_has_answered_all_in_each_report() {
+    // At each border some 15 messages wait for their echoes.
+    let server = Server::start(Script::echo(Echo::Late(Duration::from_millis(150))));
+    let arguments = [
+        "--every",
+        "1s",
+        "--gate",
+        "ratio(messages.echoed / messages.sent) == 100%",
+        "--gate",
+        "count(messages.timed_out) == 0",
+    ];
+    let running = Running::start(&scenario(&server.url(), "duration = \"4s\""), &arguments);
+    let ended = running.end();
+    let folder = ended.folder();
+    let mut number = 0;
+    let mut sent = 0;
+    let (mut left, mut any) = (0, false);
+    while report(folder, number + 1).join("run.json").exists() {
+        number += 1;
+        let report = Report::read_closed(&report(folder, number));
+        let json = &report.json;
+        let gates = json["verdict"]["gates"].as_array().unwrap();
+        let broken = gates.iter().filter(|gate| gate["passed"] != true);
+        assert_eq!(broken.count(), 0, "{number}: {gates:#?}");
+        assert_eq!(
+            report.count("messages.echoed"),
+            report.count("messages.sent")
+        );
+        sent += report.count("messages.sent");
+        assert_eq!(
+            json["border"]["taken"].as_u64().unwrap_or(0),
+            left,
+            "{number}"
+        );
+        left = json["border"]["left"].as_u64().unwrap_or(0);
+        any |= left > 0;
+        if number > 1 {
+            assert_eq!(json["border"]["open"], 5, "{number}");
+        }
+    }
+    assert!(number >= 4 && left == 0 && any, "{number} {left}");
+    assert_eq!(sent, server.log().messages() as u64);
+    assert!(
+        ended.stdout.contains("at its begin 5 connections open"),
+        "{}",
+        ended.stdout
     );
 }
 

@@ -20,6 +20,7 @@ impl Client {
         let cohort = self.opening.cohort;
         session.count_bytes(&self.shared, now);
         session.leave(&self.shared, now);
+        session.forget_pings(&self.shared);
         // Drops messages that waited to be sent: they belong to the connection that ended.
         let until = session.due_until(&self.shared, now);
         let was_ready = self.play.is_ready();

@@ -102,7 +102,7 @@ impl<T: Transport> Session<T> {
             FaultAction::StopReading => {
                 fault_runner.reads_not = true;
                 // Without reads no pong can be seen, so the heartbeat stops.
-                self.stop_listening();
+                self.stop_listening(shared);
             }
             FaultAction::Vanish => {
                 fault_runner.is_gone = true;

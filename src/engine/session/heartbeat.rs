@@ -69,9 +69,38 @@ impl<T: Transport> Session<T> {
     }
 
     /// It hears nothing more, so nothing is known of the peer.
-    pub(super) fn stop_listening(&mut self) {
+    pub(super) fn stop_listening(&mut self, shared: &Shared) {
+        self.forget_pings(shared);
         self.heart = None;
         self.quiet = Quiet::new(None);
+    }
+
+    /// Books that no pong is waited for any more.
+    pub(in crate::engine) fn forget_pings(&self, shared: &Shared) {
+        if let Some(heart) = &self.heart {
+            self.waits(shared, heart.waiting(), 0);
+        }
+    }
+
+    /// Changes the heartbeat, if there is one, and books how many pings wait.
+    fn with_heart<R>(
+        &mut self,
+        shared: &Shared,
+        change: impl FnOnce(&mut Heart) -> R,
+    ) -> Option<R> {
+        let heart = self.heart.as_mut()?;
+        let before = heart.waiting();
+        let changed = change(heart);
+        let after = heart.waiting();
+        self.waits(shared, before, after);
+        Some(changed)
+    }
+
+    fn waits(&self, shared: &Shared, before: u64, after: u64) {
+        if before != after {
+            let pinged = &mut shared.shard.borrow_mut().cohorts[self.cohort].open.pinged;
+            *pinged = (*pinged + after).saturating_sub(before);
+        }
     }
 
     pub(super) fn run_heartbeat(
@@ -93,9 +122,7 @@ impl<T: Transport> Session<T> {
                 return self.declare_dead(shared, last, Some(lasted), now);
             }
         }
-        while let Some(Missed { intended, dead }) =
-            (self.heart.as_mut()?).expire(now, self.last_received, stop)
-        {
+        while let Some(Missed { intended, dead }) = self.expire_ping(shared, now, stop) {
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsMissed)
             });
@@ -120,12 +147,17 @@ impl<T: Transport> Session<T> {
         None
     }
 
+    /// Takes a ping whose pong is overdue.
+    fn expire_ping(&mut self, shared: &Shared, now: Timestamp, stop: Timestamp) -> Option<Missed> {
+        let last = self.last_received;
+        self.with_heart(shared, |heart| heart.expire(now, last, stop))?
+    }
+
     /// Sends a ping that is due.
     fn ping(&mut self, intended: Timestamp, play: &Play, shared: &Shared, now: Timestamp) {
-        let Some(heart) = &mut self.heart else {
+        let Some(sequence) = self.with_heart(shared, |heart| heart.ping(now)) else {
             return;
         };
-        let sequence = heart.ping(now);
         let name = PingName {
             run: shared.plan.run,
             sequence,
@@ -204,20 +236,21 @@ impl<T: Transport> Session<T> {
             self.text_ping(shared, at);
             return true;
         }
-        let Some(heart) = &mut self.heart else {
+        let Some(heart) = &self.heart else {
             return false;
         };
         let Some(answers) = client.text_pong(bytes, heart.oldest(), play.saved()) else {
             return false;
         };
         let (was_silent, mut is_uncertain) = (heart.missed_in_row() > 0, false);
-        let pong = match answers {
+        let pong = self.with_heart(shared, |heart| match answers {
             TextPong::To(sequence) => heart.pong(sequence, now),
             TextPong::InOrder => {
                 is_uncertain = heart.is_uncertain();
                 heart.pong_in_order(now)
             }
-        };
+        });
+        let pong = pong.unwrap_or(Pong::Unsolicited);
         self.message_came(shared, now);
         self.note(|recorder| recorder.answer(at));
         self.record_pong(shared, pong, is_uncertain, was_silent, now);
@@ -279,10 +312,9 @@ impl<T: Transport> Session<T> {
         let heart = self.heart.as_ref();
         let was_silent = heart.is_some_and(|heart| heart.missed_in_row() > 0);
         let named = PingName::decode(bytes).filter(|name| name.run == shared.plan.run);
-        let pong = match (&mut self.heart, named) {
-            (Some(heart), Some(name)) => heart.pong(name.sequence, now),
-            _ => Pong::Unsolicited,
-        };
+        let pong =
+            named.and_then(|name| self.with_heart(shared, |heart| heart.pong(name.sequence, now)));
+        let pong = pong.unwrap_or(Pong::Unsolicited);
         self.record_pong(shared, pong, false, was_silent, now);
     }
 

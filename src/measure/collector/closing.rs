@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Collector;
+use crate::measure::border::{self, Border};
 use crate::measure::delivery::Reach;
 use crate::measure::interval::Interval;
 use crate::measure::stops::Stops;
@@ -26,10 +27,17 @@ impl Collector {
         }
     }
 
-    /// Returns what was recorded so far as a report of its own, and goes on empty. Times of the next report count from
-    /// here. What was sent before and is answered later counts as answered there.
+    /// Prepares for reports that are closed. For each cohort: whether each message that it sends is waited for.
+    pub fn asking(self, asks: Vec<bool>) -> Self {
+        Self { asks, ..self }
+    }
+
+    /// Returns what was recorded so far as a report of its own, and goes on with what is under way. Times of the next report
+    /// count from here.
     pub fn close(&mut self) -> Self {
-        let next = Self {
+        let mut next = Self {
+            asks: self.asks.clone(),
+            now: self.now.clone(),
             looked_at: self.looked_at.clone(),
             began: self.reached,
             carried: self.clients(),
@@ -39,13 +47,30 @@ impl Collector {
             reach: std::mem::replace(&mut self.reach, Reach::new(1)),
             ..Self::new(self.layout.clone())
         };
+        for (cohort, now) in self.all.cohorts.iter_mut().zip(&self.now) {
+            cohort.open = *now;
+        }
+        let left = border::carry(&mut self.all, &mut next.all, &self.asks);
+        self.border.left = left;
+        next.border = Border {
+            open: self.now.iter().map(|now| now.open).sum(),
+            taken: left,
+            left: 0,
+        };
         std::mem::replace(self, next)
+    }
+
+    /// What it took over and left; `None` for a run of one report.
+    pub(super) fn border(&self) -> Option<Border> {
+        let is_one = self.before() == Nanos::ZERO && self.border == Border::default();
+        (!is_one).then_some(self.border)
     }
 
     /// Adds a later report, but not its course over time. Exact.
     pub fn absorb(&mut self, later: &Self) {
         self.all.merge(&later.all, 0);
         self.reached = self.reached.max(later.reached);
+        self.border.left = later.border.left;
         for states in &later.states {
             let mut known = self.states.iter_mut();
             let same = known.find(|known| known.is_of(states));

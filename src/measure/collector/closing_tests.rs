@@ -118,6 +118,108 @@ proptest! {
     }
 }
 
+/// What one second of a healthy server holds: so many are sent, and all but so many of them and of those before are answered.
+#[derive(Debug, Clone, Copy)]
+struct Busy {
+    sent: u64,
+    waits: u64,
+}
+
+/// A second in which messages, pings, dials, set-ups and waits begin; what waits at its end is answered in a later one.
+fn busy(second: u64, waited: u64, Busy { sent, waits }: Busy) -> Shard {
+    let mut shard = Shard::new(&layout());
+    shard.interval = second;
+    let answered = waited + sent - waits;
+    let cohort = &mut shard.cohorts[0];
+    for (begun, settled) in [
+        (Counter::ConnectionsAttempted, Counter::ConnectionsOpened),
+        (Counter::SetupBegun, Counter::SetupReady),
+    ] {
+        cohort.whole.add(begun, sent);
+        cohort.whole.add(settled, answered);
+    }
+    let window = cohort.window(Window::measured(0));
+    window.add(Counter::AwaitsBegun, sent);
+    window.add(Counter::AwaitsMet, answered);
+    window.add(Counter::MessagesDue, sent);
+    window.add(Counter::MessagesSent, sent);
+    window.add(Counter::MessagesEchoed, answered);
+    window.add(Counter::PingsSent, sent);
+    window.add(Counter::PongsReceived, answered);
+    cohort.open.pinged = waits;
+    cohort.open.open = 7;
+    shard
+}
+
+/// What must be equal in each report of a healthy server.
+const PAIRS: [(Counter, Counter); 5] = [
+    (Counter::MessagesSent, Counter::MessagesEchoed),
+    (Counter::PingsSent, Counter::PongsReceived),
+    (Counter::ConnectionsAttempted, Counter::ConnectionsOpened),
+    (Counter::SetupBegun, Counter::SetupReady),
+    (Counter::AwaitsBegun, Counter::AwaitsMet),
+];
+
+proptest! {
+    #[test]
+    fn each_report_of_a_healthy_server_is_settled_and_all_together_are_the_run(
+        seconds in prop::collection::vec((0u64..50, 0u64..50), 1..30),
+        borders in prop::collection::btree_set(1usize..30, 0..8),
+    ) {
+        let mut collector = Collector::new(layout()).endless().asking(vec![true]);
+        let (mut waited, mut taken) = (0, 0);
+        let (mut sums, mut all) = ([0; 5], 0);
+        let mut whole: Option<Collector> = None;
+        let check = |report: &Collector, sums: &mut [u64; 5]| {
+            let summary = report.summary(1.0, &[1.0]);
+            for ((begun, settled), sum) in PAIRS.iter().zip(sums) {
+                let begun = summary.count(begun.name());
+                assert_eq!(begun, summary.count(settled.name()), "{settled:?}");
+                *sum += begun;
+            }
+            summary.border
+        };
+        let last = seconds.len();
+        for (second, (sent, waits)) in seconds.into_iter().enumerate() {
+            // In the end all is answered.
+            let waits = if second + 1 == last { 0 } else { waits.min(waited + sent) };
+            let shard = busy(second as u64, waited, Busy { sent, waits });
+            collector.interval(Phase::Measure, &shard, Sample::default());
+            (waited, all) = (waits, all + sent);
+            if borders.contains(&second) {
+                let report = collector.close();
+                let border = check(&report, &mut sums);
+                let open = if taken == 0 && whole.is_none() { 0 } else { 7 };
+                let (left, is_first) = (5 * waits, whole.is_none());
+                match border {
+                    Some(border) => prop_assert_eq!(border, Border { open, taken, left }),
+                    None => prop_assert!(is_first && left == 0),
+                }
+                taken = left;
+                match &mut whole {
+                    Some(whole) => whole.absorb(&report),
+                    None => whole = Some(report),
+                }
+            }
+        }
+        check(&collector, &mut sums);
+        prop_assert_eq!(sums, [all; 5]);
+        let mut together = whole.unwrap_or_else(|| Collector::new(layout()));
+        together.absorb(&collector);
+        check(&together, &mut [0; 5]);
+    }
+}
+
+#[test]
+fn what_no_answer_is_waited_for_stays_where_it_was_sent() {
+    let mut collector = Collector::new(layout()).endless().asking(vec![false]);
+    let shard = busy(0, 0, Busy { sent: 9, waits: 4 });
+    collector.interval(Phase::Measure, &shard, Sample::default());
+    let report = collector.close().summary(1.0, &[1.0]);
+    assert_eq!(report.count(Counter::MessagesSent.name()), 9);
+    assert_eq!(report.count(Counter::PingsSent.name()), 5);
+}
+
 #[test]
 fn times_of_a_report_count_from_its_begin() {
     let mut collector = Collector::new(layout()).endless();

@@ -242,6 +242,7 @@ impl<'a> Page<'a> {
 fn tiles(run: &Run) -> Vec<Tile> {
     let Headline {
         opened: (opened, attempted),
+        before,
         lost,
         rate,
         times,
@@ -252,14 +253,15 @@ fn tiles(run: &Run) -> Vec<Tile> {
         value,
         more,
     };
-    let lost = match lost {
+    let some = |count: u64, words: &str| match count {
         0 => String::new(),
-        lost => format!(", {} lost", human_count(lost)),
+        count => format!(", {} {words}", human_count(count)),
     };
+    let (before, lost) = (some(before, "open before"), some(lost, "lost"));
     let mut tiles = vec![tile(
         "connections",
         human_count(opened),
-        format!("of {} opened{lost}", human_count(attempted)),
+        format!("of {} opened{before}{lost}", human_count(attempted)),
     )];
     tiles.extend(rate.map(|rate| {
         let measured = span(run.summary.measured_seconds);

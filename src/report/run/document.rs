@@ -14,8 +14,8 @@ use super::{
     ScenarioRecord, Tool,
 };
 use crate::measure::{
-    Agreed, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows,
-    OfCohort, Row, States, Summary, UnknownCohort,
+    Agreed, Border, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric,
+    NamedRows, OfCohort, Row, States, Summary, UnknownCohort,
 };
 use crate::metric::{self, Cause};
 use crate::report::host::Host;
@@ -85,6 +85,9 @@ struct Document<'a> {
     /// By what it is, such as a version of TLS: each value, and how many connections agreed on it.
     #[serde(default, skip_serializing_if = "is_nothing")]
     agreed: Cow<'a, Agreed>,
+    /// Of one report of several: what it took over and left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    border: Option<Border>,
     metrics: Cow<'a, [Metric]>,
     totals: Cow<'a, [Metric]>,
     states: NamedRows<'a, States>,
@@ -211,6 +214,7 @@ impl<'a> Document<'a> {
             unexpected: Cow::from(&summary.endings.unexpected),
             fallbacks: Cow::Borrowed(&summary.fallbacks),
             agreed: Cow::Borrowed(&summary.agreed),
+            border: summary.border,
             metrics: Cow::from(&summary.metrics),
             totals: Cow::from(&summary.totals),
             states: NamedRows::of(&summary.states, cohorts),
@@ -296,6 +300,7 @@ impl<'a> Document<'a> {
                 stops: Default::default(),
                 measured_from: None,
                 carried: Vec::new(),
+                border: self.border,
                 cohorts,
             },
             verdict: self.verdict.with_warnings(self.warnings.into_owned()),

@@ -12,7 +12,7 @@ use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::processes::{self, Detail};
 use crate::report::run::Run;
 use crate::report::tables::{self, size};
-use crate::report::words::{began, span};
+use crate::report::words::{began, border, span};
 use crate::units::{counted, human_count, visible};
 use crate::verdict::{Exit, View};
 
@@ -81,7 +81,11 @@ impl<W: Write> Text<'_, W> {
             span(run.summary.seconds),
             began(run)
         );
-        self.page.line("ran", &ran)
+        self.page.line("ran", &ran)?;
+        match self.run.summary.border.and_then(border) {
+            Some(border) => self.page.line("", &border),
+            None => Ok(()),
+        }
     }
 
     fn connections(&mut self) -> io::Result<()> {

@@ -211,6 +211,17 @@ impl Cohort {
         self.messages.len() as u64 + u64::from(has_steps) + u64::from(is_asked)
     }
 
+    /// Whether each message that its clients send is waited for, so that of each is known what becomes of it.
+    pub fn awaits_all(&self) -> bool {
+        let is_settled = |step: &Step| match &step.verb {
+            Verb::Send(send) => send.expects_answer(),
+            _ => true,
+        };
+        self.messages.iter().all(Message::expects_answer)
+            && self.each_step_after_setup().all(is_settled)
+            && self.on.iter().all(|on| on.reply.is_none())
+    }
+
     /// Whether its clients have no fault.
     pub fn is_healthy(&self) -> bool {
         self.faults.is_empty()

@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 use super::super::super::*;
 use super::{COHORTS, Dice};
 use crate::measure::{
-    Agreed, ConnectionRecord, ConnectionRecords, Encoded, EndedBy, Ending, Endings, Fallbacks,
-    GaugeStats, Histogram, Interval, Metric, Open, Own, Part, Phase, Row, State, States, TcpEnding,
-    TcpView, Value,
+    Agreed, Border, ConnectionRecord, ConnectionRecords, Encoded, EndedBy, Ending, Endings,
+    Fallbacks, GaugeStats, Histogram, Interval, Metric, Open, Own, Part, Phase, Row, State, States,
+    TcpEnding, TcpView, Value,
 };
 use crate::metric::{Cause, Counter, Gauge, Side, Timer, latency};
 use crate::units::Timestamp;
@@ -46,6 +46,11 @@ impl Dice {
             stops: Default::default(),
             measured_from: None,
             carried: Vec::new(),
+            border: self.maybe(|dice| Border {
+                open: dice.count(),
+                taken: dice.count(),
+                left: dice.count(),
+            }),
         }
     }
 
@@ -149,6 +154,7 @@ impl Dice {
             open: self.count(),
             closing: self.count(),
             dead: self.count(),
+            pinged: self.count(),
         }
     }
 
