@@ -21,6 +21,11 @@ pub trait Output: Send {
     /// # Errors
     /// When it was not taken.
     fn send(&mut self, second: &Second) -> Result<(), SendError>;
+
+    /// Why what it took reached nobody, where that is known at the end.
+    fn reached_nobody(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Two that belong together: both are handed each second, by one thread.
@@ -255,6 +260,12 @@ impl<O: Output> Carrier<O> {
                 Ok(()) => lock(&self.taken).seconds += 1,
                 Err(error) => lock(&self.taken).error = Some(cut(&visible(&error.why), LONGEST)),
             }
+        }
+        if let Some(why) = self.output.reached_nobody() {
+            *lock(&self.taken) = Taken {
+                seconds: 0,
+                error: Some(why),
+            };
         }
     }
 

@@ -1,6 +1,7 @@
 //! The numbers of a run so far as text for Prometheus, which reads them when it wants to. Nothing is lost when it does not:
 //! counts and times only grow.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::metrics::MetricType;
@@ -19,6 +20,7 @@ pub struct Prometheus(Exposition);
 pub struct Exposition {
     about: Arc<About>,
     totals: Arc<Mutex<Totals>>,
+    is_read: Arc<AtomicBool>,
 }
 
 impl Prometheus {
@@ -27,6 +29,7 @@ impl Prometheus {
         let exposition = Exposition {
             about: Arc::new(about.clone()),
             totals: Arc::new(Mutex::new(Totals::new(about.cohorts.len()))),
+            is_read: Arc::default(),
         };
         (Self(exposition.clone()), exposition)
     }
@@ -36,6 +39,11 @@ impl Output for Prometheus {
     fn send(&mut self, second: &Second) -> Result<(), SendError> {
         self.0.lock().add(&second.interval);
         Ok(())
+    }
+
+    fn reached_nobody(&self) -> Option<String> {
+        let is_read = self.0.is_read.load(Ordering::Relaxed);
+        (!is_read).then(|| "nobody has read its page".to_owned())
     }
 }
 
@@ -52,6 +60,7 @@ impl Exposition {
     /// # Errors
     /// Never, as far as is known: the library that writes the text can fail by its types.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
+        self.is_read.store(true, Ordering::Relaxed);
         let mut families = Families::default();
         for fact in self.lock().facts() {
             self.add(&fact, &mut families);

@@ -313,6 +313,21 @@ fn prometheus_reads_what_has_happened_so_far() {
     assert!(told(&ended)[0].1 >= 2);
 }
 
+#[test]
+fn a_page_that_nobody_read_has_sent_nothing() {
+    let ended = sent_to(&["prometheus=127.0.0.1:0"]);
+    let (_, sent, lost, why) = &told(&ended)[0];
+    assert_eq!((*sent, why.as_str()), (0, "nobody has read its page"));
+    assert!(*lost >= 2, "{lost}");
+    let warned = warnings(&ended);
+    assert!(
+        warned
+            .iter()
+            .any(|text| text.contains("nobody has read its page")),
+        "{warned:?}"
+    );
+}
+
 /// What `docs/live.md` shows can be typed.
 #[test]
 fn the_outputs_that_are_documented_are_there() {

@@ -45,7 +45,7 @@ pub(in crate::scenario) fn refused(
     target: &Target,
     has_path: bool,
 ) -> Option<(String, &'static str)> {
-    const LENGTH: &str = "write a length, like `duration = \"24h\"`";
+    const LENGTH: &str = "leave that out, or write a length, like `duration = \"24h\"`: `run --duration 24h` and `watch --for 24h` do so too";
     let mut contracts = cohorts.iter().filter(|cohort| cohort.contract.is_some());
     if let Some(cohort) = contracts.next() {
         let what = format!(
