@@ -24,6 +24,8 @@ use super::token::Token;
 
 /// Drawing takes at most this part of a core: after it the thread pauses for so many times as long.
 const PAUSES: u32 = 9;
+/// The longest of these pauses: on a machine that is too busy to draw, who looks still gets something.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long clients have to take the last page.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The time between two looks whether they have.
@@ -200,7 +202,7 @@ impl Shared {
             if self.watching.load(Ordering::Acquire) > 0 {
                 let began = Instant::now();
                 self.draw();
-                sleep(began.elapsed() * PAUSES).await;
+                sleep((began.elapsed() * PAUSES).min(LONGEST_PAUSE)).await;
             }
         }
     }
