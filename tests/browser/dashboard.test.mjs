@@ -48,12 +48,11 @@ before(async () => {
 
 after(() => browser?.close());
 
-/** Starts a run with a dashboard, and gives its address and its end. */
-const start = async (duration, ...more) => {
+/** Starts a command with a dashboard in a new folder, which may have a file; gives its address and its end. */
+const begin = async (args, file) => {
   const folder = mkdtempSync(join(tmpdir(), 'wsbench-dashboard-'));
-  writeFileSync(join(folder, 'run.toml'), scenario(duration));
-  const args = ['run', 'run.toml', '--out', 'report', '--quiet', '--dashboard', '127.0.0.1:0', ...more];
-  const child = spawn(program, args, { cwd: folder });
+  if (file) writeFileSync(join(folder, 'run.toml'), file);
+  const child = spawn(program, [...args, '--out', 'report', '--dashboard', '127.0.0.1:0'], { cwd: folder });
   let said = '';
   child.stdout.on('data', text => { said += text; });
   const ended = once(child, 'close').then(([code]) => ({ code, said }));
@@ -67,6 +66,9 @@ const start = async (duration, ...more) => {
   });
   return { url, folder, ended, child };
 };
+
+/** Starts a run with a dashboard. */
+const start = (duration, ...more) => begin(['run', 'run.toml', '--quiet', ...more], scenario(duration));
 
 /** Opens a page. Whatever it complains of, or loads from elsewhere, is a failure. */
 const open = async (url, { mode = 'light', width = 1280 } = {}) => {
@@ -127,6 +129,29 @@ test('the page changes while the run goes on, and becomes the report', async () 
   assert.deepEqual(wrong, []);
   await page.close();
   rmSync(run.folder, { recursive: true });
+});
+
+test('a service that is watched is shown, and its end becomes the report', async () => {
+  const server = spawn(program, ['serve', '--port', '0'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const [line] = await once(server.stdout, 'data');
+  const address = String(line).match(/ws:\S+/)[0];
+  const watch = await begin(['watch', address, '--connections', '3', '--interval', '500ms', '--timeout', '5s']);
+  const { page, wrong } = await open(watch.url);
+  assert.match(await word(page), /RUNNING/);
+  await page.waitForSelector('[id^="rtt"] svg', within);
+  assert.match(await page.$eval('h1', element => element.textContent), /watch/);
+  const states = await page.$$eval('#gates tbody tr', rows => rows.map(row => row.querySelector('.sr').textContent.trim()));
+  assert.equal(states.length, 3);
+  page.on('dialog', dialog => dialog.accept());
+  await page.evaluate(() => document.querySelector('[data-stop]').click());
+  await page.waitForFunction(() => document.querySelector('.word').textContent.trim().match(/PASS|NO VERDICT/), within);
+  // On a busy machine it may be in doubt.
+  const { code } = await watch.ended;
+  assert.equal(code, (await word(page)).match(/PASS/) ? 0 : 4);
+  assert.deepEqual(wrong, []);
+  await page.close();
+  server.kill();
+  rmSync(watch.folder, { recursive: true });
 });
 
 test('a zoomed chart stands still until it is zoomed out', async () => {
