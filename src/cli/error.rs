@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::serve::ServeError;
 use crate::engine::{EngineError, LimitError};
+#[cfg(feature = "cluster")]
+use crate::fleet::FleetError;
 use crate::host::{HostError, NamespaceError};
 use crate::net::ResolveError;
 use crate::output::DestinationError;
@@ -143,7 +145,7 @@ pub(super) enum CliError {
     InParts { what: String, hint: &'static str },
     /// Something cannot be played by agents.
     #[cfg(feature = "cluster")]
-    #[error("play by agents {what}\nhint: {hint}")]
+    #[error("play by agents: {what}\nhint: {hint}")]
     ByAgents { what: String, hint: &'static str },
     /// Runs that the NATS server does not know.
     #[cfg(feature = "cluster")]
@@ -154,7 +156,7 @@ pub(super) enum CliError {
     /// A run on many machines cannot be led, or a share of it not be played.
     #[cfg(feature = "cluster")]
     #[error(transparent)]
-    Fleet(#[from] crate::fleet::FleetError),
+    Fleet(#[from] FleetError),
     /// No run came.
     #[cfg(feature = "cluster")]
     #[error(
@@ -317,7 +319,7 @@ impl CliError {
             | Self::NoKey(_)
             | Self::LoginInManifest => Exit::Invalid,
             #[cfg(feature = "cluster")]
-            Self::Fleet(crate::fleet::FleetError::Interrupted) => Exit::Interrupted,
+            Self::Fleet(FleetError::Interrupted | FleetError::Stopped) => Exit::Interrupted,
             #[cfg(feature = "cluster")]
             Self::Fleet(_) | Self::NoRun(_) | Self::NoSuchRuns(_) | Self::ByAgents { .. } => {
                 Exit::Invalid

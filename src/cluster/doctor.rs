@@ -14,7 +14,7 @@ use super::events::Refusal;
 use super::role::Role;
 use super::service::Seen;
 use super::store::{MAX_MESSAGE, State};
-use super::subjects::{BUCKET_STREAM, Kind, RunId, STREAM, Subject};
+use super::subjects::{Kind, RunId, Subject};
 
 /// The name of what is only tried: no run and no agent has it.
 const PROBE: &str = "wsbench-doctor";
@@ -67,11 +67,9 @@ impl Broker {
         if !is_permitted {
             return findings;
         }
-        let stream = self.state(STREAM, limit).await;
+        let stream = self.state(limit).await;
         let is_there = stream.is_ok();
         findings.push(Finding::of("stream", stream, |state| shown(&state)));
-        let bucket = self.state(BUCKET_STREAM, limit).await;
-        findings.push(Finding::of("bucket", bucket, |state| shown(&state)));
         if self.role() == Role::Coordinator {
             if is_there {
                 findings.push(self.there_and_back(limit).await);

@@ -66,16 +66,9 @@ pub enum Error {
         "{0}: JetStream is off at the NATS server\nhint: start it with `nats-server -js`, or with `jetstream {{}}` in its configuration"
     )]
     NoJetStream(&'static str),
-    /// The stream or the bucket was never made.
-    #[error(
-        "{what}: the {missing} WSBENCH is not there\nhint: make it with `wsbench cluster init`"
-    )]
-    Missing {
-        /// What was tried.
-        what: &'static str,
-        /// `stream` or `bucket`.
-        missing: &'static str,
-    },
+    /// The stream was never made.
+    #[error("{0}: the stream WSBENCH is not there\nhint: make it with `wsbench cluster init`")]
+    Missing(&'static str),
     /// It took longer than it may.
     #[error(
         "{what} within {}\nhint: look with `wsbench cluster doctor` whether the NATS server answers", shown(*limit)

@@ -68,7 +68,7 @@ impl Feed {
                     .reader(&self.subjects, self.headers_only, self.last, rest);
                 match again.await {
                     Ok((messages, _)) => self.messages = Some(messages),
-                    Err(error @ (Error::Missing { .. } | Error::NotPermitted(_))) => {
+                    Err(error @ (Error::Missing(_) | Error::NotPermitted(_))) => {
                         return Err(error);
                     }
                     // The server is away, or not yet what it was.

@@ -1,8 +1,8 @@
 //! What processes of one run say to each other, by way of a NATS server: subjects and who may use them, the connection,
-//! the stream that keeps what was said, and the bucket of what is too long for one message.
+//! and the stream that keeps what was said.
 //!
 //! ```text
-//! Subject ─► Broker (publish, follow, put, get, ask; each with a deadline) ─► Link (its thread) ─► nats-server
+//! Subject ─► Broker (publish, follow, ask; each with a deadline) ─► Link (its thread) ─► nats-server
 //! Role    ─► what each may say and hear: what `wsbench cluster auth` prints, and `doctor` tries
 //! ```
 //!
@@ -11,7 +11,6 @@
 mod address;
 mod auth;
 mod broker;
-mod bucket;
 mod clock;
 mod doctor;
 mod error;
@@ -20,6 +19,7 @@ mod feed;
 mod link;
 mod manifest;
 mod role;
+mod runs;
 mod service;
 mod store;
 mod subjects;
@@ -35,6 +35,7 @@ pub use feed::{Entry, Feed};
 pub use link::{Link, Options};
 pub use manifest::{Agents, Launcher};
 pub use role::{Permissions, Role};
-pub use service::{Card, Known, Question, Seen, Served};
+pub use runs::Known;
+pub use service::{Card, Question, Seen, Served};
 pub use store::{Ack, Limits, Made, State};
 pub use subjects::{AgentId, Call, Kind, RunId, SERVICE, Subject, TokenError, stored};

@@ -2,7 +2,7 @@
 
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator, VariantNames};
 
-use super::subjects::{BUCKET, BUCKET_STREAM, Call, Kind, SERVICE, STREAM, matches};
+use super::subjects::{Call, Kind, SERVICE, STREAM, matches};
 
 /// What a process is to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumIter, EnumString, VariantNames)]
@@ -77,41 +77,20 @@ fn consumers(stream: &str, filter: &str) -> [String; 3] {
     ]
 }
 
-/// The subjects by which one object of the bucket is read: where it is, its description, its pieces, and the flow control
-/// of those.
-fn objects() -> Vec<String> {
-    vec![
-        format!("$JS.API.STREAM.INFO.{BUCKET_STREAM}"),
-        format!("$JS.API.DIRECT.GET.{BUCKET_STREAM}.$O.{BUCKET}.M.*"),
-        // The library names neither its reader nor what it reads here.
-        format!("$JS.API.CONSUMER.CREATE.{BUCKET_STREAM}"),
-        format!("$JS.API.CONSUMER.DELETE.{BUCKET_STREAM}.*"),
-        format!("$JS.FC.{BUCKET_STREAM}.>"),
-    ]
-}
-
 fn agent() -> impl Iterator<Item = String> {
     let info = format!("$JS.API.STREAM.INFO.{STREAM}");
     let heard = consumers(STREAM, "wsb.*.all.*");
-    [info].into_iter().chain(heard).chain(objects())
+    [info].into_iter().chain(heard)
 }
 
 fn coordinator() -> impl Iterator<Item = String> {
     let calls = Call::iter().map(|call| format!("wsb-said.agent.*.{call}"));
     let discovery = ["PING", "INFO", "STATS"].map(|verb| format!("$SRV.{verb}.{SERVICE}"));
-    let streams = [STREAM, BUCKET_STREAM].into_iter();
-    let streams = streams.flat_map(|stream| {
-        let actions = ["INFO", "CREATE", "UPDATE", "PURGE"];
-        actions.map(|action| format!("$JS.API.STREAM.{action}.{stream}"))
-    });
-    let pieces = ["C", "M"].map(|part| format!("$O.{BUCKET}.{part}.*"));
-    let all = calls.chain(discovery).chain(streams).chain(pieces);
+    let actions = ["INFO", "CREATE", "UPDATE", "PURGE"];
+    let stream = actions.map(|action| format!("$JS.API.STREAM.{action}.{STREAM}"));
+    let all = calls.chain(discovery).chain(stream);
     let all = all.chain(["$JS.API.INFO".to_owned()]);
-    let all = all.chain(consumers(STREAM, "wsb.>"));
-    let seen: Vec<String> = all.collect();
-    let rest = objects().into_iter();
-    let rest: Vec<_> = rest.filter(|subject| !seen.contains(subject)).collect();
-    seen.into_iter().chain(rest)
+    all.chain(consumers(STREAM, "wsb.>"))
 }
 
 /// What an agent has to hear to be found and asked.

@@ -15,7 +15,7 @@ use super::broker::Broker;
 use super::clock::{Offset, Sample, best};
 use super::error::Error;
 use super::events::Refusal;
-use super::subjects::{AgentId, Call, RunId, SERVICE, Subject};
+use super::subjects::{AgentId, Call, SERVICE, Subject};
 
 /// How many questions may wait for an agent; more are dropped, and asked again by who asks.
 const QUESTIONS: usize = 64;
@@ -173,55 +173,6 @@ impl Broker {
             |refusal: &Refusal| OWN.iter().any(|begin| refusal.subject().starts_with(begin));
         self.within(WHAT, limit, of_discovery, call).await
     }
-
-    /// The runs of which the stream still knows, the oldest first.
-    ///
-    /// # Errors
-    /// When the stream is not there, or the server does not permit it.
-    pub async fn runs(&self, limit: Duration) -> Result<Vec<Known>, Error> {
-        use super::subjects::Kind;
-        let mut runs: BTreeMap<RunId, Known> = BTreeMap::new();
-        for kind in [Kind::Plan, Kind::Ready, Kind::Done] {
-            let mut feed = self.glance(&Subject::of_every_run(kind), limit).await?;
-            let mut pending = feed.pending;
-            while pending > 0 {
-                let Some(entry) = feed.next(limit).await? else {
-                    break;
-                };
-                pending = entry.pending;
-                let Some((run, kind, _)) = Subject::parse(&entry.subject) else {
-                    continue;
-                };
-                let known = runs.entry(run.clone()).or_insert_with(|| Known {
-                    run,
-                    begun_ns: entry.stored_ns,
-                    ready: 0,
-                    done: 0,
-                });
-                match kind {
-                    Kind::Ready => known.ready += 1,
-                    Kind::Done => known.done += 1,
-                    _ => known.begun_ns = known.begun_ns.min(entry.stored_ns),
-                }
-            }
-        }
-        let mut runs: Vec<Known> = runs.into_values().collect();
-        runs.sort_by_key(|known| known.begun_ns);
-        Ok(runs)
-    }
-}
-
-/// A run of which the stream still knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// Its name.
-    pub run: RunId,
-    /// When its plan was made known, in nanoseconds since 1970.
-    pub begun_ns: i128,
-    /// How many agents have taken a share.
-    pub ready: u64,
-    /// How many of them have ended.
-    pub done: u64,
 }
 
 /// A process that can be found and asked, until this is dropped.

@@ -1,5 +1,4 @@
-//! The stream that keeps what was said, and the bucket of what is too long for one message: made, said into, looked at and
-//! tidied up.
+//! The stream that keeps what was said: made, said into, looked at and tidied up.
 
 use std::time::Duration;
 
@@ -12,37 +11,37 @@ use bytes::Bytes;
 use super::broker::Broker;
 use super::error::Error;
 use super::events::Refusal;
-use super::subjects::{BUCKET, BUCKET_STREAM, RunId, STREAM, Subject, stored};
+use super::subjects::{RunId, STREAM, Subject, stored};
 
-/// How long messages and objects are kept.
+/// How long messages are kept.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the server knows that it has had a message.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
 /// The most bytes of a message: a shard is sent in parts of half a mebibyte, with some room for what stands around it.
 pub(super) const MAX_MESSAGE: i32 = 576 << 10;
 
-/// What bounds the stream and the bucket.
+/// What making it is called in errors.
+const MAKE: &str = "make the stream";
+
+/// What bounds the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of the stream; the oldest messages go first.
-    pub stream_bytes: i64,
-    /// The most bytes of the bucket; more are refused.
-    pub bucket_bytes: i64,
-    /// On how many servers of a cluster of NATS servers each is kept.
+    /// The most bytes; the oldest messages go first.
+    pub bytes: i64,
+    /// On how many servers of a cluster of NATS servers it is kept.
     pub replicas: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            stream_bytes: 4 << 30,
-            bucket_bytes: 1 << 30,
+            bytes: 4 << 30,
             replicas: 1,
         }
     }
 }
 
-/// What making the stream or the bucket came to.
+/// What making the stream came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
     /// It was not there.
@@ -53,10 +52,10 @@ pub enum Made {
     AsItWas,
 }
 
-/// How full the stream or the bucket is.
+/// How full the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
-    /// As many messages, or pieces of objects.
+    /// As many messages.
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -74,36 +73,36 @@ pub struct Ack {
 }
 
 impl Broker {
-    /// Makes the stream and the bucket, or gives them these limits.
+    /// Makes the stream, or gives it these limits.
     ///
     /// # Errors
     /// When the server does not permit it, has no JetStream or no room.
-    pub async fn init(&self, limits: Limits, limit: Duration) -> Result<(Made, Made), Error> {
-        const WHAT: &str = "make the stream and the bucket";
-        let call = async {
-            let stream = self.make(stream_config(limits)).await?;
-            let bucket = self.make(bucket_config(limits)).await?;
-            Ok((stream, bucket))
-        };
-        self.within(WHAT, limit, is_of_streams, call).await
+    pub async fn init(&self, limits: Limits, limit: Duration) -> Result<Made, Error> {
+        let call = self.make(config(limits));
+        self.within(MAKE, limit, is_of_streams, call).await
     }
 
     async fn make(&self, wanted: Config) -> Result<Made, Error> {
-        const WHAT: &str = "make the stream and the bucket";
         match self.jetstream.get_stream(&wanted.name).await {
             Ok(stream) if is_same(&stream.cached_info().config, &wanted) => Ok(Made::AsItWas),
             Ok(_) => {
                 let changed = self.jetstream.update_stream(wanted).await;
-                changed.map_err(|error| Error::broker(WHAT, &error))?;
+                changed.map_err(|error| Error::broker(MAKE, &error))?;
                 Ok(Made::Changed)
             }
             Err(error) if is_absent(&error) => {
                 let made = self.jetstream.create_stream(wanted).await;
-                made.map_err(|error| Error::broker(WHAT, &error))?;
+                made.map_err(|error| Error::broker(MAKE, &error))?;
                 Ok(Made::New)
             }
-            Err(error) => Err(Error::broker(WHAT, &error)),
+            Err(error) => Err(Error::broker(MAKE, &error)),
         }
+    }
+
+    /// The most bytes of what is kept.
+    #[must_use]
+    pub fn max_message(&self) -> usize {
+        self.max_payload().min(MAX_MESSAGE as usize)
     }
 
     /// Says something that is kept, and waits until it is. With the same `id` it is kept only once.
@@ -118,7 +117,7 @@ impl Broker {
         limit: Duration,
     ) -> Result<Ack, Error> {
         const WHAT: &str = "have a message kept";
-        let most = self.max_payload().min(MAX_MESSAGE as usize);
+        let most = self.max_message();
         if payload.len() > most {
             return Err(Error::TooLong {
                 what: WHAT,
@@ -129,10 +128,7 @@ impl Broker {
         let message = PublishMessage::build().payload(payload).message_id(id);
         let call = async {
             let failed = |error: async_nats::jetstream::context::PublishError| match error.kind() {
-                PublishErrorKind::StreamNotFound => Error::Missing {
-                    what: WHAT,
-                    missing: "stream",
-                },
+                PublishErrorKind::StreamNotFound => Error::Missing(WHAT),
                 PublishErrorKind::TimedOut => Error::TooLate { what: WHAT, limit },
                 _ => Error::broker(WHAT, &error),
             };
@@ -169,16 +165,14 @@ impl Broker {
         limit: Duration,
     ) -> Result<stream::Stream, Error> {
         let stream = self.jetstream.get_stream(STREAM).await;
-        stream.map_err(|error| absent(what, "stream", limit, &error))
+        stream.map_err(|error| absent(what, limit, &error))
     }
 
-    /// How full the stream or the bucket is.
-    pub(super) async fn state(&self, name: &'static str, limit: Duration) -> Result<State, Error> {
-        const WHAT: &str = "look at the stream and the bucket";
-        let missing = if name == STREAM { "stream" } else { "bucket" };
+    /// How full the stream is.
+    pub(super) async fn state(&self, limit: Duration) -> Result<State, Error> {
+        const WHAT: &str = "look at the stream";
         let call = async {
-            let stream = self.jetstream.get_stream(name).await;
-            let stream = stream.map_err(|error| absent(WHAT, missing, limit, &error))?;
+            let stream = self.stream(WHAT, limit).await?;
             let info = stream.cached_info();
             Ok(State {
                 messages: info.state.messages,
@@ -192,14 +186,9 @@ impl Broker {
     }
 }
 
-pub(super) fn absent(
-    what: &'static str,
-    missing: &'static str,
-    limit: Duration,
-    error: &GetStreamError,
-) -> Error {
+fn absent(what: &'static str, limit: Duration, error: &GetStreamError) -> Error {
     match error.kind() {
-        _ if is_absent(error) => Error::Missing { what, missing },
+        _ if is_absent(error) => Error::Missing(what),
         GetStreamErrorKind::Request if error.to_string().contains("timed out") => {
             Error::TooLate { what, limit }
         }
@@ -223,14 +212,14 @@ fn is_same(there: &Config, wanted: &Config) -> bool {
     bounds(there) == bounds(wanted) && subjects[0] == subjects[1]
 }
 
-/// Whether a refusal is about the stream or the bucket, whose calls use several subjects.
+/// Whether a refusal is about the stream, whose calls use several subjects.
 pub(super) fn is_of_streams(refusal: &Refusal) -> bool {
-    ["$JS.", "$O.", "_INBOX"]
+    ["$JS.", "_INBOX"]
         .iter()
         .any(|begin| refusal.subject().starts_with(begin))
 }
 
-fn stream_config(limits: Limits) -> Config {
+fn config(limits: Limits) -> Config {
     Config {
         name: STREAM.to_owned(),
         description: Some("What the processes of wsbench's runs said to each other".to_owned()),
@@ -238,28 +227,9 @@ fn stream_config(limits: Limits) -> Config {
         storage: StorageType::File,
         discard: DiscardPolicy::Old,
         max_age: MAX_AGE,
-        max_bytes: limits.stream_bytes,
+        max_bytes: limits.bytes,
         max_message_size: MAX_MESSAGE,
         duplicate_window: DUPLICATE_WINDOW,
-        num_replicas: limits.replicas,
-        ..Config::default()
-    }
-}
-
-/// A bucket is a stream, so it can be made and changed as one.
-fn bucket_config(limits: Limits) -> Config {
-    Config {
-        name: BUCKET_STREAM.to_owned(),
-        description: Some("What wsbench's runs need".to_owned()),
-        subjects: vec![format!("$O.{BUCKET}.C.>"), format!("$O.{BUCKET}.M.>")],
-        storage: StorageType::File,
-        discard: DiscardPolicy::New,
-        allow_rollup: true,
-        allow_direct: true,
-        max_age: MAX_AGE,
-        max_bytes: limits.bucket_bytes,
-        max_message_size: -1,
-        duplicate_window: Duration::from_secs(120),
         num_replicas: limits.replicas,
         ..Config::default()
     }

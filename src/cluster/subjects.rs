@@ -19,10 +19,6 @@ use strum::{Display, EnumIter, IntoEnumIterator};
 
 /// The stream that keeps what was said in all runs.
 pub(super) const STREAM: &str = "WSBENCH";
-/// The bucket of what runs need that is too long for one message.
-pub(super) const BUCKET: &str = "WSBENCH";
-/// The stream behind the bucket; so NATS names it.
-pub(super) const BUCKET_STREAM: &str = "OBJ_WSBENCH";
 /// The name under which agents are discovered (`$SRV.PING.wsbench-agent`).
 pub const SERVICE: &str = "wsbench-agent";
 
@@ -98,7 +94,7 @@ impl fmt::Display for AgentId {
 }
 
 /// What is said within a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumIter)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumIter)]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// The coordinator's plan.
@@ -276,11 +272,6 @@ pub(super) fn is_of_run(subject: &str, run: &RunId) -> bool {
         rest.strip_prefix(run.0.as_str())
     });
     rest.is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// The name in the bucket of what a run needs.
-pub(super) fn bundle(run: &RunId) -> String {
-    format!("{run}/bundle")
 }
 
 /// Whether a subject is one of those of a pattern, by the rules of NATS: `*` is one token, `>` at the end one or more.

@@ -104,11 +104,15 @@ impl Agent {
         Ok(answered?)
     }
 
-    /// Tells whoever asks what run it plays; `None`: it takes another.
-    pub fn plays(&self, run: Option<&str>) {
-        let mut card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
-        card.run = run.map(str::to_owned);
+    /// Tells whoever asks that it takes another run: the last that was offered is refused, or over.
+    pub fn is_free(&self) {
+        plays_now(&self.card, None);
     }
+}
+
+fn plays_now(card: &Mutex<Card>, run: Option<&str>) {
+    let mut card = card.lock().unwrap_or_else(PoisonError::into_inner);
+    card.run = run.map(str::to_owned);
 }
 
 /// Passes on what an agent is asked, and answers itself while the agent is busy.
@@ -136,11 +140,14 @@ async fn answer(mut served: Served, card: Arc<Mutex<Card>>, tell: SyncSender<Hea
                 let refused = match (decode::<Offer>(&question.payload), plays) {
                     (Ok(_), Some(run)) => Answer::Busy(run),
                     (Ok(offer), None) => {
+                        // One at a time: who asks while it is being prepared hears so at once.
+                        plays_now(&card, Some(&offer.run));
                         let offered = Box::new(Offered { offer, question });
                         match tell.try_send(Heard::Offer(offered)) {
                             Ok(()) => continue,
                             Err(TrySendError::Disconnected(_)) => return,
                             Err(TrySendError::Full(heard)) => {
+                                plays_now(&card, None);
                                 if let Heard::Offer(offered) = heard {
                                     let busy = encode(&Answer::Busy("another one".to_owned()));
                                     let _ = offered.question.answer(busy.into()).await;

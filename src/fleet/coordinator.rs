@@ -17,7 +17,7 @@ use super::steady::Steady;
 use crate::cluster::{AgentId, Broker, Error, Feed, Kind, Limits, Link, Offset, RunId, Subject};
 use crate::engine::{Led, News, Orders};
 use crate::measure::Layout;
-use crate::units::{Nanos, visible};
+use crate::units::Nanos;
 
 /// The least time from an order to when it holds.
 const NOTICE: Nanos = Nanos::from_millis(500);
@@ -73,9 +73,7 @@ impl Coordinator {
         link.call(|broker| async move {
             match broker.follow(&everything, CALL).await {
                 Ok(_) => Ok(()),
-                Err(Error::Missing { .. }) => {
-                    broker.init(Limits::default(), CALL).await.map(|_| ())
-                }
+                Err(Error::Missing(_)) => broker.init(Limits::default(), CALL).await.map(drop),
                 Err(error) => Err(error),
             }
         })?;
@@ -106,7 +104,8 @@ impl Coordinator {
         within: Duration,
         leaves: &dyn Fn() -> bool,
     ) -> Result<u32, FleetError> {
-        let until = Instant::now() + within;
+        let begun = Instant::now();
+        let until = begun + within;
         let broker = self.link.broker().clone();
         self.awaited = Some(Awaited {
             broker: broker.clone(),
@@ -123,8 +122,11 @@ impl Coordinator {
         if !all {
             return Err(FleetError::Missing {
                 wanted,
-                taken: self.found.takers.len(),
-                within,
+                taken: (self.found.takers.iter())
+                    .map(|taker| taker.name.clone())
+                    .collect(),
+                // It may have ended earlier, as nobody else came.
+                within: within.min(begun.elapsed()),
                 refused: self.found.refusals(),
                 address: self.address.clone(),
             });
@@ -300,8 +302,10 @@ async fn ready(feed: &mut Feed, seats: &[Seat], until: Instant) -> Result<(), Fl
         let Some(entry) = feed.next(left).await? else {
             continue;
         };
-        let Some((_, Kind::Ready, Some(number))) = Subject::parse(&entry.subject) else {
-            continue;
+        let number = match Subject::parse(&entry.subject) {
+            Some((_, Kind::Ready, Some(number))) => number,
+            Some((_, Kind::Stop, _)) => return Err(FleetError::Stopped),
+            _ => continue,
         };
         let index = (number as usize).wrapping_sub(1);
         let ready = decode::<Ready>(&entry.payload)?;
@@ -316,7 +320,7 @@ async fn ready(feed: &mut Feed, seats: &[Seat], until: Instant) -> Result<(), Fl
         Some(Ready { refused: None, .. }) => None,
         Some(Ready {
             refused: Some(why), ..
-        }) => Some((seat.name.clone(), visible(why))),
+        }) => Some((seat.name.clone(), why.clone())),
         None => Some((seat.name.clone(), "it was not ready in time".to_owned())),
     };
     // Who had no time to answer is not to blame for the refusal of another.

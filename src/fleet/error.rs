@@ -6,6 +6,9 @@ use super::message::MessageError;
 use crate::cluster::Error;
 use crate::units::{counted, visible};
 
+/// The most agents that are named.
+const SHOWN: usize = 20;
+
 /// Why a run cannot be led, or a share of it not be played. Fits after "failed to".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FleetError {
@@ -18,14 +21,14 @@ pub enum FleetError {
     /// Too few agents were there.
     #[error(
         "gather {}: {} there within {}{}\nhint: start agents with `wsbench agent --nats {address}`; `wsbench cluster ls --nats {address}` lists them",
-        counted(*wanted as u64, "agent"), of_them(*taken), shown(*within), said(refused)
+        counted(*wanted as u64, "agent"), of_them(taken.len()), shown(*within), said(&would_play(refused, taken))
     )]
     Missing {
         /// How many were wanted.
         wanted: usize,
-        /// How many took a share.
-        taken: usize,
-        /// How long they were waited for.
+        /// The names of those that took a share.
+        taken: Vec<String>,
+        /// How long they were waited for; shown without fractions of a second.
         within: Duration,
         /// What those said that did not, by their names.
         refused: Vec<(String, String)>,
@@ -48,9 +51,12 @@ pub enum FleetError {
         "find run {0}: the NATS server knows nothing of it\nhint: `wsbench cluster ls` lists the runs that it knows"
     )]
     Unknown(String),
-    /// There is nothing to take over.
-    #[error("take over run {0}: it was given up before its start")]
+    /// There is nothing to take over or to end.
+    #[error("find what run {0} did: it was given up before its start")]
     NeverBegan(String),
+    /// It was ended from elsewhere before its start.
+    #[error("begin the run: it was stopped from elsewhere")]
+    Stopped,
 }
 
 fn of_them(taken: usize) -> String {
@@ -61,17 +67,35 @@ fn of_them(taken: usize) -> String {
     }
 }
 
-fn said(refused: &[(String, String)]) -> String {
-    let lines = refused
-        .iter()
-        .map(|(name, why)| format!("\n  {}: {}", visible(name), why.replace('\n', "\n    ")));
+/// What each of them said, those first that take no share.
+fn would_play(refused: &[(String, String)], taken: &[String]) -> Vec<(String, String)> {
+    let takes = |name: &String| (name.clone(), "it takes a share".to_owned());
+    let all = refused.iter().cloned().chain(taken.iter().map(takes));
+    all.collect()
+}
+
+fn said(by: &[(String, String)]) -> String {
+    let lines = by.iter().take(SHOWN);
+    let lines = lines.map(|(name, why)| {
+        // What an agent says may have several lines.
+        let why: Vec<String> = why.lines().map(visible).collect();
+        format!("\n  {}: {}", visible(name), why.join("\n    "))
+    });
     let all: String = lines.collect();
+    let more = match by.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
     match all.is_empty() {
         true => String::new(),
-        false => format!(":{all}"),
+        false => format!(":{all}{more}"),
     }
 }
 
 fn shown(limit: Duration) -> String {
-    humantime::format_duration(Duration::from_millis(limit.as_millis() as u64)).to_string()
+    let shown = match limit.as_secs() {
+        0 => Duration::from_millis(limit.as_millis() as u64),
+        seconds => Duration::from_secs(seconds),
+    };
+    humantime::format_duration(shown).to_string()
 }

@@ -82,8 +82,9 @@ pub(super) async fn gather(
     found: &mut Found,
 ) -> Result<bool, FleetError> {
     let offer: bytes::Bytes = encode(offer).into();
-    if offer.len() > broker.max_payload() {
-        return Err(FleetError::TooLong(offer.len(), broker.max_payload()));
+    // What it says is kept as well, in the plan.
+    if offer.len() > broker.max_message() {
+        return Err(FleetError::TooLong(offer.len(), broker.max_message()));
     }
     let mut first_refusal = None;
     loop {
@@ -120,7 +121,7 @@ pub(super) async fn gather(
                     continue;
                 }
                 Ok(Answer::Busy(run)) => (plays(&run), true),
-                Ok(Answer::Refused(why)) => (visible(&why), false),
+                Ok(Answer::Refused(why)) => (why, false),
                 // It may have ended since, or be asked by somebody else.
                 Err(error) => (format!("failed to {error}"), true),
             };

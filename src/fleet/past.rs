@@ -66,9 +66,12 @@ impl Past {
             Ok((assigned, start, orders, given_up, done))
         })?;
         let (assigned, start, orders, given_up, done) = read;
-        let unknown = || FleetError::Unknown(run.to_string());
+        let no_plan = || match given_up {
+            true => FleetError::NeverBegan(run.to_string()),
+            false => FleetError::Unknown(run.to_string()),
+        };
         Ok(Self {
-            assigned: assigned.ok_or_else(unknown)?,
+            assigned: assigned.ok_or_else(no_plan)?,
             start,
             orders,
             given_up,

@@ -46,7 +46,7 @@ pub async fn glance(url: &WsUrl, target: &Target, all: Duration) -> Result<Glanc
     let mut target = target.clone();
     target.connect_timeout = target.connect_timeout.min(all);
     let dialer = RawDialer::new(url, &target)?;
-    let opened = timeout_at(over.into(), dialer.open(&target)).await;
+    let opened = timeout_at(over.into(), dialer.open(&target, 0)).await;
     Ok(match opened.unwrap_or_else(|_| Err(RawFailure::cut())) {
         Ok(connection) => Glance {
             // A Unix socket has none.

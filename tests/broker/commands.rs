@@ -77,19 +77,18 @@ fn now() -> u64 {
 #[test]
 #[ignore = "needs nats-server; run by scripts/test"]
 fn with_what_auth_prints_each_role_does_its_work() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let (nats, keys) = guarded(version);
         let coordinator = link(&nats, &keys, Role::Coordinator);
         let agent = link(&nats, &keys, Role::Agent);
         let made = coordinator.call(|broker| async move {
             let limits = Limits {
-                stream_bytes: 64 << 20,
-                bucket_bytes: 16 << 20,
+                bytes: 64 << 20,
                 replicas: 1,
             };
             broker.init(limits, LIMIT).await
         });
-        assert_eq!(made, Ok((Made::New, Made::New)));
+        assert_eq!(made, Ok(Made::New));
 
         // The agent is found, asked and answers.
         let served = agent.call(|broker| async move { broker.serve(card, now, LIMIT).await });
@@ -115,11 +114,8 @@ fn with_what_auth_prints_each_role_does_its_work() {
         });
         assert_eq!(answer.unwrap().payload, "yes");
 
-        // Plan and bundle go one way, shards and signs of life the other.
-        let bundle = Bytes::from(vec![7; 1 << 20]);
-        let told = bundle.clone();
+        // The plan goes one way, shards and signs of life the other.
         let said = coordinator.call(|broker| async move {
-            broker.put(&run(), told, LIMIT).await?;
             broker
                 .publish(
                     &Subject::to_all(&run(), Kind::Plan),
@@ -133,20 +129,15 @@ fn with_what_auth_prints_each_role_does_its_work() {
         let heard = agent.call(|broker| async move {
             let mut orders = broker.follow(&Subject::orders(&run()), LIMIT).await?;
             let plan = orders.next(LIMIT).await?.map(|entry| entry.payload);
-            let bundle = broker.get(&run(), 2 << 20, LIMIT).await?;
             for kind in [Kind::Ready, Kind::Settled, Kind::Shard, Kind::Done] {
                 let subject = Subject::of(&run(), kind, 1);
                 broker
                     .publish(&subject, &kind.to_string(), Bytes::from_static(b"x"), LIMIT)
                     .await?;
             }
-            Ok((plan, bundle))
+            Ok(plan)
         });
-        assert!(
-            heard == Ok((Some(Bytes::from_static(b"plan")), Some(bundle.to_vec()))),
-            "{:?}",
-            heard.map(|(plan, bundle)| (plan, bundle.map(|bytes| bytes.len())))
-        );
+        assert_eq!(heard, Ok(Some(Bytes::from_static(b"plan"))));
         let signs = coordinator.call(|broker| async move {
             broker
                 .hear(&Subject::of_all(&run(), Kind::Alive), LIMIT)
@@ -201,13 +192,13 @@ fn with_what_auth_prints_each_role_does_its_work() {
                 "{said}"
             );
         }
-    }
+    });
 }
 
 #[test]
 #[ignore = "needs nats-server; run by scripts/test"]
 fn with_what_auth_prints_an_agent_does_nothing_else() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let (nats, keys) = guarded(version);
         let coordinator = link(&nats, &keys, Role::Coordinator);
         coordinator
@@ -250,12 +241,6 @@ fn with_what_auth_prints_an_agent_does_nothing_else() {
                 broker.init(other, LIMIT).await.map(drop)
             }),
             "$JS.API.STREAM.UPDATE.WSBENCH",
-        );
-        refused(
-            agent.call(|broker| async move {
-                broker.put(&run(), Bytes::from_static(b"x"), LIMIT).await
-            }),
-            "$O.WSBENCH.C.",
         );
         refused(
             agent.call(|broker| async move { broker.agents(LIMIT, 1).await.map(drop) }),
@@ -316,13 +301,13 @@ fn with_what_auth_prints_an_agent_does_nothing_else() {
             none.contains("failed to log in") && none.contains("--nkey FILE"),
             "{none}"
         );
-    }
+    });
 }
 
 #[test]
 #[ignore = "needs nats-server; run by scripts/test"]
 fn the_doctor_names_each_permission_that_is_missing() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let keys = tempfile::tempdir().unwrap();
         let folder = keys.path().display().to_string();
         let gone = [
@@ -356,13 +341,13 @@ fn the_doctor_names_each_permission_that_is_missing() {
         let named =
             lines.filter(|line| line.starts_with("publish to") || line.starts_with("subscribe to"));
         assert_eq!(named.count(), gone.len(), "{said}");
-    }
+    });
 }
 
 #[test]
 #[ignore = "needs nats-server; run by scripts/test"]
 fn what_is_wrong_with_a_server_is_said_in_words() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let nats = Nats::without_jetstream(version);
         let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
         assert!(
@@ -373,15 +358,11 @@ fn what_is_wrong_with_a_server_is_said_in_words() {
         let nats = Nats::start(version);
         let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
         assert!(said.contains(&version.number()), "{said}");
-        for missing in [
-            "the stream WSBENCH is not there",
-            "the bucket WSBENCH is not there",
-        ] {
-            assert!(
-                said.contains(missing) && said.contains("wsbench cluster init"),
-                "{said}"
-            );
-        }
+        assert!(
+            said.contains("the stream WSBENCH is not there")
+                && said.contains("wsbench cluster init"),
+            "{said}"
+        );
         let init = wsbench(&["cluster", "init", "--nats", &nats.url()], 0).stdout;
         assert!(
             init.contains("stream WSBENCH: made, at most 4GiB"),
@@ -419,13 +400,13 @@ fn what_is_wrong_with_a_server_is_said_in_words() {
             said.contains("WRONG  messages") && said.contains("max_payload"),
             "{said}"
         );
-    }
+    });
 }
 
 #[test]
 #[ignore = "needs nats-server; run by scripts/test"]
 fn runs_and_agents_are_listed_and_old_runs_removed() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let nats = Nats::start(version);
         let url = nats.url();
         let url = url.as_str();
@@ -450,9 +431,6 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
             let ready = Subject::of(&run, Kind::Ready, 1);
             let said = coordinator.call(|broker| async move {
                 broker
-                    .put(&run, Bytes::from_static(b"bundle"), LIMIT)
-                    .await?;
-                broker
                     .publish(&plan, &plan.to_string(), Bytes::new(), LIMIT)
                     .await
             });
@@ -464,17 +442,28 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
             });
             assert!(said.is_ok(), "{said:?}");
         }
+        // One that was given up before anybody planned it.
+        let given_up = Subject::to_all(&"third".parse().unwrap(), Kind::Stop);
+        let said = coordinator.call(|broker| async move {
+            broker
+                .publish(&given_up, "third", Bytes::new(), LIMIT)
+                .await
+        });
+        assert!(said.is_ok(), "{said:?}");
         let listed = wsbench(&["cluster", "ls", "--nats", url], 0).stdout;
         assert!(
             listed.starts_with("1 agent\n  one  here  2 workers  20,000 descriptors"),
             "{listed}"
         );
         assert!(
-            listed.contains("2 runs\n  first ") && listed.contains("1 agent ready  0 ended"),
+            listed.contains("3 runs\n  first ") && listed.contains("1 agent ready, 0 ended"),
             "{listed}"
         );
+        let given_up = listed.lines().find(|line| line.starts_with("  third "));
+        let given_up = given_up.unwrap_or_else(|| panic!("{listed}"));
+        assert!(given_up.ends_with("given up before its start"), "{listed}");
         let cleaned = wsbench(&["cluster", "clean", "--nats", url], 0).stdout;
-        assert_eq!(cleaned, "0 runs removed, with 0 messages; 2 left\n");
+        assert_eq!(cleaned, "0 runs removed, with 0 messages; 3 left\n");
         let unknown = ["cluster", "clean", "--nats", url, "first", "thrid"];
         let refused = wsbench(&unknown, 2).stderr;
         assert!(
@@ -483,19 +472,15 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
         );
         let twice = ["cluster", "clean", "--nats", url, "first", "first"];
         let cleaned = wsbench(&twice, 0).stdout;
-        assert_eq!(cleaned, "1 run removed, with 2 messages; 1 left\n");
+        assert_eq!(cleaned, "1 run removed, with 2 messages; 2 left\n");
         let cleaned = wsbench(
             &["cluster", "clean", "--nats", url, "--older-than", "0s"],
             0,
         )
         .stdout;
-        assert_eq!(cleaned, "1 run removed, with 2 messages; 0 left\n");
-        let gone = coordinator.call(|broker| async move {
-            broker.get(&"second".parse().unwrap(), 1 << 20, LIMIT).await
-        });
-        assert_eq!(gone, Ok(None));
+        assert_eq!(cleaned, "2 runs removed, with 3 messages; 0 left\n");
         drop(served);
-    }
+    });
 }
 
 #[test]

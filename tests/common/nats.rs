@@ -31,6 +31,16 @@ impl Version {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Debian, Self::PyPi];
 
+    /// Does it with each, side by side, as such work waits most of the time.
+    pub fn each(work: impl Fn(Self) + Sync) {
+        thread::scope(|scope| {
+            for version in Self::ALL {
+                let work = &work;
+                scope.spawn(move || work(version));
+            }
+        });
+    }
+
     /// What it says of itself.
     #[track_caller]
     pub fn number(self) -> String {

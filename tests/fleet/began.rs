@@ -5,18 +5,18 @@ use std::fs;
 use serde_json::Value;
 
 use super::common::nats::{Nats, Version};
-use super::common::{Ended, Script, Server};
-use super::setting::{LONGEST, agent, agent_with, assert_code, coordinator, scenario, wait_for};
+use super::common::{Running, Script, Server};
+use super::setting::{
+    Alone, LONGEST, agent, agent_with, assert_code, coordinator, scenario, wait_for,
+};
 
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn agents_are_one_run() {
     let server = Server::start(Script::default());
     let scenario = scenario(&server.url(), 3);
-    let whole = Ended::run(&scenario);
-    assert_code(&whole, 0);
-    let whole = whole.report().fixed_by_the_plan();
-    for version in Version::ALL {
+    let alone = Alone::begin(3);
+    Version::each(|version| {
         let nats = Nats::start(version);
         let agents = [agent(&nats, "web-1", "1"), agent(&nats, "web-2", "2")];
         let led = coordinator(&nats, &scenario, 2, &[]).end();
@@ -32,7 +32,7 @@ fn agents_are_one_run() {
             assert_eq!(left.count(), 0, "all was handed in, so nothing is kept");
         }
         let report = led.report();
-        assert_eq!(report.fixed_by_the_plan(), whole, "{version:?}");
+        assert_eq!(report.fixed_by_the_plan(), *alone.counts(), "{version:?}");
         let parts = report.json["parts"].as_array().unwrap();
         let names: Vec<&Value> = parts.iter().map(|part| &part["name"]).collect();
         assert_eq!(names, ["web-1", "web-2"]);
@@ -48,7 +48,7 @@ fn agents_are_one_run() {
         for text in ["1 web-1", "2 web-2"] {
             assert!(led.stdout.contains(text), "{}", led.stdout);
         }
-    }
+    });
 }
 
 #[test]
@@ -67,10 +67,33 @@ fn who_is_missing_is_named_and_who_is_there_is_let_go() {
     )
     .end();
     assert_code(&led, 2);
-    for text in ["gather 2 agents: one was there within 2s", "hint: "] {
+    for text in [
+        "gather 2 agents: one was there within 2s",
+        "  alone: it takes a share",
+        "hint: ",
+    ] {
         assert!(led.stderr.contains(text), "{}", led.stderr);
     }
     assert_eq!(server.log().opened(), 0);
+    // What is left of it is known, and can be removed.
+    let cluster = |command: &[&str]| {
+        let url = nats.url();
+        let words = [&["cluster"], command, &["--nats", &url]].concat();
+        let ended = Running::call(tempfile::tempdir().unwrap(), &words, &[]).end();
+        assert_code(&ended, 0);
+        ended.stdout
+    };
+    let listed = cluster(&["ls"]);
+    assert!(
+        listed.contains("1 run\n") && listed.contains("given up before its start"),
+        "{listed}"
+    );
+    let cleaned = cluster(&["clean", "--older-than", "0s"]);
+    assert!(
+        cleaned.starts_with("1 run removed, with 1 message;"),
+        "{cleaned}"
+    );
+    assert!(cluster(&["doctor"]).contains("stream       0 messages"));
     // It takes the next run.
     wait_for(&alone, "gave it up before its start");
     let led = coordinator(&nats, &scenario(&server.url(), 1), 1, &[]).end();
@@ -101,10 +124,18 @@ fn what_an_agent_may_not_play_is_refused_before_the_first_connection() {
         "target.headers = { token = \"${WSBENCH_TEST_TOKEN}\" }\n        target.url",
     );
     refused(&secret, &["careful: ", "WSBENCH_TEST_TOKEN"]);
+    // What belongs to one machine, whoever the agents are.
     refused(
         &scenario("embedded", 1),
         &["`target.url = \"embedded\"`", "hint: "],
     );
+    let url = scenario(&server.url(), 1);
+    refused(
+        &format!("{url}\npath = {{ delay = \"5ms\" }}"),
+        &["`[path]`", "hint: "],
+    );
+    let own = url.replace("target.url", "target.pid = 1\n        target.url");
+    refused(&own, &["`target.pid`", "hint: "]);
     assert_eq!(server.log().opened(), 0);
     careful.signal("TERM");
     assert_code(&careful.end(), 130);
@@ -123,7 +154,7 @@ fn a_secret_stays_on_the_agent() {
         "agent", "--nats", &url, "--name", "knows", "--once", "--keep", ".",
     ];
     let environment = [("WSBENCH_TEST_TOKEN", SECRET)];
-    let agent = super::common::Running::call(folder, &agent, &environment).within(LONGEST);
+    let agent = Running::call(folder, &agent, &environment).within(LONGEST);
     let secret = scenario(&server.url(), 1).replace(
         "target.url",
         "target.headers = { token = \"${WSBENCH_TEST_TOKEN}\" }\n        target.url",
@@ -171,5 +202,32 @@ fn fifty_agents_of_one_connection_are_one_run() {
     assert_eq!(opened.collect::<Vec<_>>(), [1; AGENTS]);
     for agent in agents {
         assert_code(&agent.end(), 0);
+    }
+}
+
+/// An agent plays one run after the other: who comes second waits, and is told at once for whom.
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn runs_that_begin_together_are_played_one_after_the_other() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::PyPi);
+    let agents = ["one", "two"].map(|name| {
+        let agent = agent_with(
+            &nats,
+            name,
+            &["--workers", "1"],
+            tempfile::tempdir().unwrap(),
+        );
+        wait_for(&agent, "waits for a run");
+        agent
+    });
+    let scenario = scenario(&server.url(), 1);
+    let both = [(); 2].map(|()| coordinator(&nats, &scenario, 2, &[]));
+    for led in both.map(Running::end) {
+        assert_code(&led, 0);
+    }
+    for agent in agents {
+        agent.signal("TERM");
+        assert_code(&agent.end(), 130);
     }
 }

@@ -88,7 +88,7 @@ fn encrypted(version: Version) -> (Nats, TempDir) {
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn a_run_by_tls_and_keys_is_a_run() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let (nats, folder) = encrypted(version);
         let at = |name: &str| folder.path().join(name).display().to_string();
         let (url, ca) = (nats.url().replace("nats://", "tls://"), at("cert.pem"));
@@ -129,7 +129,7 @@ fn a_run_by_tls_and_keys_is_a_run() {
             "{}",
             refused.stderr
         );
-    }
+    });
 }
 
 /// A token as `nsc` makes it: what somebody may do, signed by who says so.
@@ -212,7 +212,7 @@ fn credentials(role: Role, account: &KeyPair, folder: &Path) -> String {
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn a_run_with_credentials_of_an_operator_is_a_run() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let (operator, account) = (KeyPair::new_operator(), KeyPair::new_account());
         let configuration = |_: SocketAddr| operated(&operator, &account);
         let nats = Nats::configured(version, configuration);
@@ -255,7 +255,7 @@ fn a_run_with_credentials_of_an_operator_is_a_run() {
             "{}",
             refused.stderr
         );
-    }
+    });
 }
 
 #[test]

@@ -3,26 +3,22 @@
 use std::time::Duration;
 
 use super::common::nats::{Nats, Version};
-use super::common::{Running, Script, Server};
+use super::common::{Running, Script, Server, process};
 use super::setting::{
-    agent, assert_code, attach, coordinator, lost_of, run_of, scenario, unbalanced, wait_for,
-    wait_for_messages,
+    Alone, agent, assert_code, attach, coordinator, lost_of, run_of, scenario, unbalanced,
+    wait_for, wait_for_messages,
 };
 
 /// Waits until measuring goes on.
 fn measures(agent: &Running, server: &Server) {
     wait_for(agent, "plays share");
-    wait_for_messages(server, 0, 500);
+    wait_for_messages(server, 500);
 }
 
 #[test]
 #[ignore = "needs a NATS server; run by scripts/test"]
 fn an_agent_that_is_killed_or_frozen_is_lost() {
-    for (signal, options, code) in [
-        ("KILL", &[][..], 4),
-        ("KILL", &["--on-agent-loss", "continue"][..], 0),
-        ("STOP", &[][..], 4),
-    ] {
+    let lost = |signal: &str, options: &[&str], code: i32| {
         let server = Server::start(Script::default());
         let nats = Nats::start(Version::Debian);
         let (stays, goes) = (agent(&nats, "stays", "1"), agent(&nats, "goes", "1"));
@@ -46,7 +42,12 @@ fn an_agent_that_is_killed_or_frozen_is_lost() {
             0 => assert!(led.took.as_secs() >= 10 && sent > 900, "{sent}"),
             _ => assert!(led.took.as_secs() < 20 && sent < 1_900, "{sent}"),
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| lost("KILL", &[], 4));
+        scope.spawn(|| lost("KILL", &["--on-agent-loss", "continue"], 0));
+        scope.spawn(|| lost("STOP", &[], 4));
+    });
 }
 
 #[test]
@@ -61,6 +62,29 @@ fn an_interrupt_ends_all_and_leaves_a_report() {
     let led = led.end();
     assert_code(&led, 130);
     assert!(led.report().count("messages.sent") > 100);
+    for agent in agents {
+        assert_code(&agent.end(), 0);
+    }
+}
+
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn a_second_interrupt_leaves_at_once_and_the_agents_follow() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::PyPi);
+    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+    let options = ["--orphan-grace", "2s"];
+    let led = coordinator(&nats, &scenario(&server.url(), 600), 2, &options);
+    measures(&agents[0], &server);
+    // Nobody can be told of the first, so the second is needed.
+    process::signal(nats.id(), "STOP");
+    led.signal("INT");
+    led.signal("INT");
+    let begun = std::time::Instant::now();
+    let led = led.end();
+    assert_code(&led, 130);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", led.took);
+    process::signal(nats.id(), "CONT");
     for agent in agents {
         assert_code(&agent.end(), 0);
     }
@@ -97,26 +121,28 @@ fn a_run_is_stopped_from_elsewhere() {
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
-    let server = Server::start(Script::default());
-    let scenario = scenario(&server.url(), 8);
-    let whole = super::common::Ended::run(&scenario);
-    let whole = whole.report().fixed_by_the_plan();
-    for version in Version::ALL {
+    let alone = Alone::begin(8);
+    Version::each(|version| {
+        let server = Server::start(Script::default());
+        let scenario = scenario(&server.url(), 8);
         let mut nats = Nats::start(version);
         let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
-        let before = server.log().messages();
         let led = coordinator(&nats, &scenario, 2, &[]);
-        wait_for_messages(&server, before, 300);
+        wait_for_messages(&server, 300);
         nats.kill();
         std::thread::sleep(Duration::from_secs(4));
         nats.begin();
         let led = led.end();
         assert_code(&led, 0);
-        assert_eq!(led.report().fixed_by_the_plan(), whole, "{version:?}");
+        assert_eq!(
+            led.report().fixed_by_the_plan(),
+            *alone.counts(),
+            "{version:?}"
+        );
         for agent in agents {
             assert_code(&agent.end(), 0);
         }
-    }
+    });
 }
 
 #[test]
@@ -124,24 +150,23 @@ fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
 fn another_coordinator_takes_over() {
     let server = Server::start(Script::default());
     let scenario = scenario(&server.url(), 8);
-    let whole = super::common::Ended::run(&scenario);
-    let whole = whole.report().fixed_by_the_plan();
+    let alone = Alone::begin(8);
     let nats = Nats::start(Version::Debian);
     let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
     let led = coordinator(&nats, &scenario, 2, &[]);
     let run = run_of(&led);
-    wait_for_messages(&server, server.log().messages(), 300);
+    wait_for_messages(&server, 300);
     led.signal("KILL");
     let after = attach(&nats, &run, &[]).end();
     assert_code(&after, 0);
-    assert_eq!(after.report().fixed_by_the_plan(), whole);
+    assert_eq!(after.report().fixed_by_the_plan(), *alone.counts());
     for agent in agents {
         assert_code(&agent.end(), 0);
     }
     // The stream tells it again and again.
     let again = attach(&nats, &run, &[]).end();
     assert_code(&again, 0);
-    assert_eq!(again.report().fixed_by_the_plan(), whole);
+    assert_eq!(again.report().fixed_by_the_plan(), *alone.counts());
 }
 
 /// A load generator that nobody watches ends.

@@ -7,12 +7,15 @@
 mod common;
 
 mod began;
+mod delayed;
 mod files;
+mod frozen;
 mod login;
 mod lost;
 mod partition;
 mod refused;
 mod rooms;
 mod setting;
+mod slow;
 mod stream;
 mod target;

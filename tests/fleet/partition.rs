@@ -11,9 +11,9 @@ use rustix::process::{getgid, getuid};
 
 use super::common::nats::{Nats, Version};
 use super::common::process::command;
-use super::common::{Ended, Running, Script, Server};
+use super::common::{Running, Script, Server};
 use super::setting::{
-    agent_by, assert_code, attach, coordinator, coordinator_by, lost_of, run_of, scenario,
+    Alone, agent_by, assert_code, attach, coordinator, coordinator_by, lost_of, run_of, scenario,
     unbalanced, wait_for_messages,
 };
 
@@ -145,13 +145,6 @@ fn two_agents(host: &Host, nats: &Nats, target: Ipv4Addr) -> [Running; 2] {
     ]
 }
 
-/// What one process comes to, with the same plan.
-fn whole(scenario: &str) -> Ended {
-    let whole = Ended::run(scenario);
-    assert_code(&whole, 0);
-    whole
-}
-
 #[test]
 #[ignore = "needs root, iproute2 and a NATS server; run by scripts/test"]
 fn an_agent_that_is_cut_off_for_a_moment_loses_nothing() {
@@ -160,17 +153,16 @@ fn an_agent_that_is_cut_off_for_a_moment_loses_nothing() {
     let nats = Nats::start_at(for_nats, Version::Debian);
     let server = Server::start_at(for_target, Script::default());
     let scenario = scenario(&server.url(), 8);
-    let whole = whole(&scenario).report().fixed_by_the_plan();
+    let alone = Alone::begin(8);
     let agents = two_agents(&host, &nats, for_target);
-    let before = server.log().messages();
     let led = coordinator(&nats, &scenario, 2, &[FAR]);
     for more in [300, 500, 700] {
-        wait_for_messages(&server, before, more);
+        wait_for_messages(&server, more);
         host.cut_off(Duration::from_millis(500));
     }
     let led = led.end();
     assert_code(&led, 0);
-    assert_eq!(led.report().fixed_by_the_plan(), whole);
+    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
     for agent in agents {
         assert_code(&agent.end(), 0);
     }
@@ -185,13 +177,12 @@ fn an_agent_that_is_cut_off_for_long_is_lost_and_its_share_is_not() {
     let nats = Nats::start_at(for_nats, Version::Debian);
     let server = Server::start_at(for_target, Script::default());
     let scenario = scenario(&server.url(), 10);
-    let whole = whole(&scenario).report().fixed_by_the_plan();
+    let alone = Alone::begin(10);
     let agents = two_agents(&host, &nats, for_target);
-    let before = server.log().messages();
     let options = [FAR, "--on-agent-loss", "continue"];
     let led = coordinator(&nats, &scenario, 2, &options);
     let run = run_of(&led);
-    wait_for_messages(&server, before, 300);
+    wait_for_messages(&server, 300);
     host.set("down");
     let led = led.end();
     host.set("up");
@@ -206,7 +197,7 @@ fn an_agent_that_is_cut_off_for_long_is_lost_and_its_share_is_not() {
     }
     let all = attach(&nats, &run, &[FAR]).end();
     assert_code(&all, 0);
-    assert_eq!(all.report().fixed_by_the_plan(), whole);
+    assert_eq!(all.report().fixed_by_the_plan(), *alone.counts());
     assert_eq!(lost_of(&unbalanced(&all)), [None, None]);
 }
 
@@ -219,23 +210,22 @@ fn a_coordinator_that_is_cut_off_loses_no_agent() {
     let nats = Nats::start_at(for_nats, Version::Debian);
     let server = Server::start_at(for_target, Script::default());
     let scenario = scenario(&server.url(), 12);
-    let whole = whole(&scenario).report().fixed_by_the_plan();
+    let alone = Alone::begin(12);
     let target = for_target.to_string();
     let options = [FAR, "--allow-target", &target, "--workers", "1", "--once"];
     let agents = ["one", "two"].map(|name| {
         let folder = tempfile::tempdir().unwrap();
         agent_by(&[], &nats, name, &options, folder)
     });
-    let before = server.log().messages();
     let by = host.by();
     let by: Vec<&str> = by.iter().map(String::as_str).collect();
     let led = coordinator_by(&by, &nats, &scenario, 2, &[FAR]);
-    wait_for_messages(&server, before, 300);
+    wait_for_messages(&server, 300);
     // Twice as long as an agent may be silent.
     host.cut_off(Duration::from_secs(6));
     let led = led.end();
     assert_code(&led, 0);
-    assert_eq!(led.report().fixed_by_the_plan(), whole);
+    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
     for agent in agents {
         assert_code(&agent.end(), 0);
     }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wsbench::cluster::{AgentId, Call, Card, Credentials, Link, Options, Role, Subject};
+use wsbench::cluster::{AgentId, Broker, Call, Card, Credentials, Link, Options, Role, Subject};
 use wsbench::fleet::{Answer, Offer};
-use wsbench::record::Recipe;
+use wsbench::record::{Machine, Recipe};
 
 use super::common::nats::{Nats, Version};
 use super::common::{Ended, Running, Script, Server};
-use super::setting::{agent_with, assert_code, coordinator, scenario, wait_for};
+use super::setting::{agent_by, agent_with, assert_code, coordinator, scenario, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -32,23 +32,28 @@ fn without(line: &str) -> (Nats, tempfile::TempDir) {
     (nats, keys)
 }
 
-/// What a coordinator and its agent say where a permission is missing.
-fn led_without(line: &str) -> (Ended, Ended) {
+/// What a coordinator and its agent say where a permission is missing. `code` is what is expected of the coordinator.
+fn led_without(line: &str, code: i32) -> (Ended, Ended) {
     let server = Server::start(Script::default());
     let (nats, keys) = without(line);
     let key = |role: Role| keys.path().join(format!("{role}.nk")).display().to_string();
     let (own, leads) = (key(Role::Agent), key(Role::Coordinator));
-    let options = ["--nkey", &own, "--once", "--wait", "30s"];
+    let options = ["--nkey", &own, "--once"];
     let agent = agent_with(&nats, "one", &options, tempfile::tempdir().unwrap());
     let options = ["--nkey", &leads, "--ready-timeout", "15s"];
     let led = coordinator(&nats, &scenario(&server.url(), 2), 1, &options);
-    (led.end(), agent.end())
+    let led = led.end();
+    if code == 2 {
+        // Nothing began, so it waits for another run.
+        agent.signal("TERM");
+    }
+    (led, agent.end())
 }
 
 #[test]
 #[ignore = "needs a NATS server; run by scripts/test"]
 fn a_permission_that_is_missing_is_named() {
-    for (line, code, says) in [
+    let cases = [
         // The coordinator's.
         ("wsb.*.all.plan", 2, "publish to `wsb.RUN.all.plan`"),
         ("wsb.*.all.start", 2, "publish to `wsb.RUN.all.start`"),
@@ -59,8 +64,9 @@ fn a_permission_that_is_missing_is_named() {
         ("wsb.*.shard.*", 4, "publish to `wsb.RUN.shard.1`"),
         ("wsb.*.done.*", 4, "publish to `wsb.RUN.done.1`"),
         ("wsb.*.settled.*", 4, "publish to `wsb.RUN.settled.1`"),
-    ] {
-        let (led, agent) = led_without(line);
+    ];
+    let named = |(line, code, says): (&str, i32, &str)| {
+        let (led, agent) = led_without(line, code);
         let said = format!(
             "{}{}\n{}{}",
             led.stdout, led.stderr, agent.stdout, agent.stderr
@@ -76,7 +82,13 @@ fn a_permission_that_is_missing_is_named() {
         let says = says.replace("RUN", run);
         assert!(said.contains(&says), "{line}: {said}");
         assert_eq!(led.code, code, "{line}: {said}");
-    }
+    };
+    // They wait for each other most of the time.
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || named(case));
+        }
+    });
 }
 
 /// What the processes of a run say, with the version that stands around it.
@@ -97,6 +109,30 @@ fn link(nats: &Nats, role: Role) -> Link {
         limit: LIMIT,
     };
     Link::connect(&options).unwrap()
+}
+
+/// Becomes an agent that is not this program. `answer` is given each offer with its version, and makes the answer.
+fn pretend(link: &Link, card: Card, answer: impl Fn(Envelope<Offer>) -> Vec<u8> + Send + 'static) {
+    let serve =
+        |broker: Broker| async move { broker.serve(move || card.clone(), || 0, LIMIT).await };
+    let mut served = link.call(serve).unwrap();
+    link.handle().spawn(async move {
+        while let Some(question) = served.next(LIMIT).await {
+            let offer = rmp_serde::from_slice(&question.payload).unwrap();
+            let _ = question.answer(answer(offer).into()).await;
+        }
+    });
+}
+
+fn card(name: &str, wsbench: &str) -> Card {
+    Card {
+        name: name.to_owned(),
+        wsbench: wsbench.to_owned(),
+        host: "here".to_owned(),
+        workers: 1,
+        descriptors: 20_000,
+        run: None,
+    }
 }
 
 /// What an agent answers to an offer, and the version in which it does.
@@ -154,29 +190,10 @@ fn a_coordinator_leads_nobody_of_another_version() {
     let server = Server::start(Script::default());
     let nats = Nats::start(Version::PyPi);
     let newer = link(&nats, Role::Agent);
-    let card = || Card {
-        name: "newer".to_owned(),
-        wsbench: "1000.0.0".to_owned(),
-        host: "here".to_owned(),
-        workers: 1,
-        descriptors: 20_000,
-        run: None,
-    };
-    let mut served = newer
-        .call(|broker| async move { broker.serve(card, || 0, LIMIT).await })
-        .unwrap();
-    newer.handle().spawn(async move {
-        loop {
-            let Some(question) = served.next(LIMIT).await else {
-                return;
-            };
-            let newer = Envelope {
-                version: 1_000,
-                body: "yes, in words of later",
-            };
-            let newer = rmp_serde::to_vec_named(&newer).unwrap();
-            let _ = question.answer(newer.into()).await;
-        }
+    pretend(&newer, card("newer", "1000.0.0"), |_| {
+        let body = "yes, in words of later";
+        let version = 1_000;
+        rmp_serde::to_vec_named(&Envelope { version, body }).unwrap()
     });
     let led = coordinator(
         &nats,
@@ -190,4 +207,110 @@ fn a_coordinator_leads_nobody_of_another_version() {
         assert!(led.stderr.contains(text), "{}", led.stderr);
     }
     assert_eq!(server.log().opened(), 0);
+}
+
+/// Whoever took a share has to be ready in time; those who were are let go.
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn who_is_not_ready_in_time_is_named() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::PyPi);
+    let silent = link(&nats, Role::Agent);
+    pretend(
+        &silent,
+        card("silent", env!("CARGO_PKG_VERSION")),
+        |offer| {
+            let machine = Machine {
+                workers: 1,
+                precise_timer: true,
+                kernel_view: true,
+                cores: None,
+                os: "linux".to_owned(),
+                arch: "x86_64".to_owned(),
+                kernel: None,
+                cpus: None,
+                cpu_model: None,
+            };
+            let (version, body) = (offer.version, Answer::Accepted(Box::new(machine)));
+            rmp_serde::to_vec_named(&Envelope { version, body }).unwrap()
+        },
+    );
+    let prompt = agent_with(&nats, "prompt", &[], tempfile::tempdir().unwrap());
+    wait_for(&prompt, "waits for a run");
+    let options = ["--ready-timeout", "3s"];
+    let led = coordinator(&nats, &scenario(&server.url(), 1), 2, &options).end();
+    assert_code(&led, 2);
+    let said = &led.stderr;
+    assert!(
+        said.contains("  silent: it was not ready in time"),
+        "{said}"
+    );
+    assert!(!said.contains("  prompt: "), "{said}");
+    assert_eq!(server.log().opened(), 0);
+    wait_for(&prompt, "gave it up before its start");
+    prompt.signal("TERM");
+    assert_code(&prompt.end(), 130);
+}
+
+/// How many descriptors a share needs is known when all shares are: who has too few says so then.
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn an_agent_with_too_few_descriptors_is_named() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::Debian);
+    let folder = tempfile::tempdir().unwrap();
+    let few = agent_by(&["prlimit", "--nofile=200:200"], &nats, "few", &[], folder);
+    wait_for(&few, "waits for a run");
+    let scenario = scenario(&server.url(), 1).replace("connections = 12", "connections = 500");
+    let led = coordinator(&nats, &scenario, 1, &[]).end();
+    assert_code(&led, 2);
+    let said = &led.stderr;
+    assert!(
+        said.contains("  few: ") && said.contains("descriptors"),
+        "{said}"
+    );
+    assert_eq!(server.log().opened(), 0);
+    few.signal("TERM");
+    assert_code(&few.end(), 130);
+}
+
+/// What cannot be led by anybody is said before anybody is asked.
+#[test]
+fn what_agents_cannot_play_is_refused_without_a_broker() {
+    const NOWHERE: &str = "nats://127.0.0.1:9";
+    const URL: &str = "ws://127.0.0.1:9/";
+    for (options, says) in [
+        (&["--nats", NOWHERE][..], "--agents <NUMBER>"),
+        (&["--insecure-nats"], "--agents <NUMBER>"),
+        (
+            &["--agents", "0", "--nats", NOWHERE],
+            "0 is not in 1..=1000",
+        ),
+        (&["--agents", "2"], "none is named"),
+        (
+            &["--agents", "3", "--connections", "2", "--nats", NOWHERE],
+            "2 connections for 3 of them, so some would have none",
+        ),
+        (
+            &[
+                "--agents",
+                "1",
+                "--nats",
+                NOWHERE,
+                "--header",
+                "Authorization: of-ann",
+            ],
+            "each agent takes it from its own environment",
+        ),
+    ] {
+        let run = [&["run", "echo", "--url", URL, "--out", "report"], options].concat();
+        let refused = Running::call(tempfile::tempdir().unwrap(), &run, &[]).end();
+        assert_code(&refused, 2);
+        let said = &refused.stderr;
+        assert!(
+            said.contains(says) && !said.contains("of-ann"),
+            "{options:?}: {said}"
+        );
+        assert!(!refused.file("run.json").exists(), "{options:?}");
+    }
 }

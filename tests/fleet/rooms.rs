@@ -7,7 +7,7 @@ use super::setting::{agent, assert_code, coordinator, lost_of, unbalanced, wait_
 /// Deliveries of a second: twelve connections in one room, in which each speaks 20 times.
 const EACH_SECOND: u64 = 12 * 12 * 20;
 
-fn scenario(url: &str, seconds: u32) -> String {
+pub(super) fn scenario(url: &str, seconds: u32) -> String {
     format!(
         r#"
         name = "all"
@@ -47,7 +47,7 @@ fn played(nats: &Nats, server: &Broadcast) -> Ended {
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn what_is_said_on_one_machine_is_expected_on_all() {
-    for version in Version::ALL {
+    Version::each(|version| {
         let (nats, server) = (Nats::start(version), Broadcast::start(|_| 1));
         let led = played(&nats, &server);
         assert_code(&led, 0);
@@ -62,7 +62,7 @@ fn what_is_said_on_one_machine_is_expected_on_all() {
         for part in report.json["parts"].as_array().unwrap() {
             assert!(part["clock"]["error_ns"].as_u64().unwrap() > 0, "{part}");
         }
-    }
+    });
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! What the tests have in common: a scenario whose counts follow from the plan, agents, and a coordinator.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::sync::{Mutex, OnceLock};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::common::nats::Nats;
-use crate::common::{Ended, Running, Server};
+use crate::common::{Ended, Running, Script, Server};
 
 /// The longest that any process of these tests may take.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
@@ -26,6 +29,38 @@ pub(super) fn scenario(url: &str, seconds: u32) -> String {
         gates.pass = ["count(connections.failed) == 0"]
         "#
     )
+}
+
+/// Counts that follow from the plan, by metric and cohort.
+type Counts = BTreeMap<(&'static str, String), u64>;
+
+/// One process that plays the plan of [`scenario`] meanwhile, against a server of its own.
+pub(super) struct Alone {
+    plays: Mutex<Option<JoinHandle<Counts>>>,
+    counts: OnceLock<Counts>,
+}
+
+impl Alone {
+    pub(super) fn begin(seconds: u32) -> Self {
+        let plays = thread::spawn(move || {
+            let server = Server::start(Script::default());
+            let ended = Ended::run(&scenario(&server.url(), seconds));
+            assert_code(&ended, 0);
+            ended.report().fixed_by_the_plan()
+        });
+        Self {
+            plays: Mutex::new(Some(plays)),
+            counts: OnceLock::new(),
+        }
+    }
+
+    /// What it came to. Waits for its end.
+    pub(super) fn counts(&self) -> &Counts {
+        self.counts.get_or_init(|| {
+            let plays = self.plays.lock().unwrap().take();
+            plays.expect("it is waited for once").join().unwrap()
+        })
+    }
 }
 
 /// An agent that ends after one run.
@@ -70,7 +105,25 @@ pub(super) fn coordinator_by(
     agents: usize,
     options: &[&str],
 ) -> Running {
-    let folder = tempfile::tempdir().unwrap();
+    coordinator_in(
+        tempfile::tempdir().unwrap(),
+        by,
+        nats,
+        scenario,
+        agents,
+        options,
+    )
+}
+
+/// The same in a folder, which may hold what the scenario needs.
+pub(super) fn coordinator_in(
+    folder: tempfile::TempDir,
+    by: &[&str],
+    nats: &Nats,
+    scenario: &str,
+    agents: usize,
+    options: &[&str],
+) -> Running {
     fs::write(folder.path().join("test.toml"), scenario).unwrap();
     let (url, agents) = (nats.url(), agents.to_string());
     let run = [
@@ -94,13 +147,13 @@ pub(super) fn attach(nats: &Nats, run: &str, options: &[&str]) -> Running {
     Running::call(folder, &[&attach, options].concat(), &[]).within(LONGEST)
 }
 
-/// Waits until so many messages came to the target since `before`.
+/// Waits until so many messages came to the target.
 #[track_caller]
-pub(super) fn wait_for_messages(server: &Server, before: usize, more: usize) {
+pub(super) fn wait_for_messages(server: &Server, count: usize) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while server.log().messages() < before + more {
+    while server.log().messages() < count {
         assert!(Instant::now() < deadline, "no messages come");
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -128,7 +181,7 @@ pub(super) fn wait_for(running: &Running, text: &str) -> String {
             return said;
         }
         assert!(Instant::now() < deadline, "it never says {text:?}: {said}");
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
 }
 

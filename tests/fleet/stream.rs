@@ -7,8 +7,8 @@ use std::time::Duration;
 use wsbench::cluster::{Credentials, Entry, Link, Options, Role, RunId, Subject};
 
 use super::common::nats::{Nats, Version};
-use super::common::{Ended, Script, Server};
-use super::setting::{agent, assert_code, attach, coordinator, run_of, scenario};
+use super::common::{Script, Server};
+use super::setting::{Alone, agent, assert_code, attach, coordinator, run_of, scenario};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -60,7 +60,7 @@ fn all(link: &Link, run: &RunId) -> Vec<Entry> {
 fn what_is_told_twice_while_a_run_goes_on_counts_once() {
     let server = Server::start(Script::default());
     let scenario = scenario(&server.url(), 5);
-    let whole = Ended::run(&scenario).report().fixed_by_the_plan();
+    let alone = Alone::begin(5);
     let nats = Nats::start(Version::PyPi);
     let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
     let led = coordinator(&nats, &scenario, 2, &[]);
@@ -89,7 +89,7 @@ fn what_is_told_twice_while_a_run_goes_on_counts_once() {
         led
     });
     assert_code(&led, 0);
-    assert_eq!(led.report().fixed_by_the_plan(), whole);
+    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
     for agent in agents {
         assert_code(&agent.end(), 0);
     }
@@ -98,9 +98,9 @@ fn what_is_told_twice_while_a_run_goes_on_counts_once() {
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn what_is_told_in_another_order_is_the_same_run() {
-    let server = Server::start(Script::default());
-    let scenario = scenario(&server.url(), 4);
-    for version in Version::ALL {
+    Version::each(|version| {
+        let server = Server::start(Script::default());
+        let scenario = scenario(&server.url(), 4);
         let nats = Nats::start(version);
         let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
         let led = coordinator(&nats, &scenario, 2, &[]);
@@ -130,5 +130,5 @@ fn what_is_told_in_another_order_is_the_same_run() {
         assert_eq!(again.fixed_by_the_plan(), led.fixed_by_the_plan());
         let metrics = |report: &super::common::Report| report.json["metrics"].clone();
         assert_eq!(metrics(&again), metrics(&led), "{version:?}");
-    }
+    });
 }

@@ -15,6 +15,10 @@ What `wsbench COMMAND --help` prints, of each. `wsbench man DIR` writes it as ma
 ";
 
 #[test]
+#[cfg_attr(
+    not(feature = "cluster"),
+    ignore = "documents show the program with all that it can have"
+)]
 fn the_page_of_commands_is_their_help() {
     let mut text = HEAD.to_owned();
     add(&mut text, &[]);

@@ -128,6 +128,10 @@ fn arguments(command: &str) -> Option<Vec<String>> {
 
 /// `check` accepts the arguments of `run` that say what to run, so commands are tested with `check`.
 #[test]
+#[cfg_attr(
+    not(feature = "cluster"),
+    ignore = "documents show the program with all that it can have"
+)]
 fn the_commands_that_are_shown_can_be_given() {
     let mut tried = 0;
     for document in DOCUMENTS

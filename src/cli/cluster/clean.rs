@@ -44,10 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let mut messages = 0;
     let count = runs.len();
     for run in runs {
-        messages += link.call(move |broker| async move {
-            broker.remove(&run, PATIENCE).await?;
-            broker.purge(&run, PATIENCE).await
-        })?;
+        messages += link.call(move |broker| async move { broker.purge(&run, PATIENCE).await })?;
     }
     let text = format!(
         "{} removed, with {}; {} left\n",

@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let agents = link.call(|broker| async move { broker.agents(ANSWERS, MOST).await })?;
     let runs = match link.call(|broker| async move { broker.runs(PATIENCE).await }) {
         // Without a stream there was no run.
-        Err(Error::Missing { .. }) => Vec::new(),
+        Err(Error::Missing(_)) => Vec::new(),
         other => other?,
     };
     let mut lines = vec![match agents.len() {
@@ -64,12 +64,13 @@ fn agent(seen: &Seen) -> Vec<String> {
 
 fn known(known: &Known) -> Vec<String> {
     let begun = Duration::from_nanos(known.begun_ns.try_into().unwrap_or_default());
-    vec![
-        known.run.to_string(),
-        utc(SystemTime::UNIX_EPOCH + begun),
-        format!("{} ready", counted(known.ready, "agent")),
-        format!("{} ended", known.done),
-    ]
+    let (name, begun) = (known.run.to_string(), utc(SystemTime::UNIX_EPOCH + begun));
+    if known.is_given_up {
+        return vec![name, begun, "given up before its start".to_owned()];
+    }
+    let ready = counted(known.ready as u64, "agent");
+    let done = known.done;
+    vec![name, begun, format!("{ready} ready, {done} ended")]
 }
 
 /// Rows with their columns below each other.

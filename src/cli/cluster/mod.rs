@@ -25,7 +25,7 @@ pub(super) struct Args {
 enum Command {
     /// Look at the NATS server and at what this role may do there, and say what is wrong
     Doctor(doctor::Args),
-    /// Make the stream and the bucket WSBENCH, or give them other limits
+    /// Make the stream WSBENCH, or give it other limits
     Init(init::Args),
     /// List the agents that are there, and the runs that the server still knows
     Ls(ls::Args),

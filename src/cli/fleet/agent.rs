@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::patience;
 use super::playing::{Play, Played};
+use super::{connect, patience};
 use crate::cli::cluster::NatsArgs;
 use crate::cli::error::CliError;
 use crate::cli::part::machine;
 use crate::cli::run::parse_workers;
 use crate::cli::signals::Signals;
 use crate::cli::term;
-use crate::cluster::{Card, Link, Role};
+use crate::cluster::{Card, Role};
 use crate::engine::{Limits, cores, workers};
 use crate::fleet::{Agent, Answer, Heard, Pattern};
 use crate::report::Host;
@@ -69,7 +69,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
         Host::detect(),
     );
     let address = options.address.to_string();
-    let link = signals.unless_more(0, move || Link::connect(&options))??;
+    let link = connect(&options, &signals)?;
     let name = args.name.clone().unwrap_or_else(default_name);
     let card = Card {
         name: name.clone(),
@@ -116,14 +116,14 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
         match play.prepared(&offer) {
             Err(error) => {
                 note(format!("refuses run {}: {error}", offer.run));
+                agent.is_free();
                 agent.answer(offered, &Answer::Refused(error))?;
             }
             Ok(prepared) => {
                 let taken = Answer::Accepted(Box::new(play.machine.clone()));
-                agent.plays(Some(&offer.run));
                 let played = agent.answer(offered, &taken).map_err(CliError::from);
                 let played = played.and_then(|()| prepared.play());
-                agent.plays(None);
+                agent.is_free();
                 match played {
                     Ok(Played::ToItsEnd(exit)) if args.once || exit == Exit::Interrupted => {
                         return Ok(exit);

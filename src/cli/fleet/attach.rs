@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::lead::asked;
 use super::led::{Judging, generator, lead};
-use super::refused;
+use super::{connect, refused};
 use crate::cli::cluster::{NatsArgs, PATIENCE};
 use crate::cli::conclude::Reporting;
 use crate::cli::error::CliError;
@@ -12,7 +12,7 @@ use crate::cli::part::{again, or_its_name};
 use crate::cli::past::{Against, Past};
 use crate::cli::signals::Signals;
 use crate::cli::term;
-use crate::cluster::{Link, Role, RunId};
+use crate::cluster::{Role, RunId};
 use crate::engine::Limits;
 use crate::fleet;
 use crate::plan::Plan;
@@ -37,7 +37,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
     Limits::of_this_machine();
     let (signals, _) = Signals::listen()?;
     let leaves = || signals.heard();
-    let link = Link::connect(&args.nats.options(Role::Coordinator, PATIENCE)?)?;
+    let options = args.nats.options(Role::Coordinator, PATIENCE)?;
+    let link = connect(&options, &signals)?;
     let past = fleet::Past::read(link, args.run.clone(), &leaves)?;
     let assigned = past.assigned.clone();
     let mut loaded = again(&assigned.recipe, &or_its_name)?;

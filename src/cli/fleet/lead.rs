@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::led::{Judging, generator, lead};
-use super::{LeadArgs, OnLoss, refused};
+use super::{LeadArgs, OnLoss, connect, refused};
 use crate::cli::cluster::PATIENCE;
 use crate::cli::conclude::Reporting;
 use crate::cli::error::CliError;
@@ -13,7 +13,7 @@ use crate::cli::part::{Bundle, again, or_its_name, run_number};
 use crate::cli::past::{Against, Past};
 use crate::cli::signals::Signals;
 use crate::cli::term;
-use crate::cluster::{Link, Role, RunId};
+use crate::cluster::{Role, RunId};
 use crate::engine::{Limits, known_orders};
 use crate::fleet::{Asked, Assigned, Coordinator, Offer};
 use crate::plan::{Budget, Plan, Share};
@@ -66,7 +66,7 @@ impl Lead<'_> {
 
         let run = name_of(&recipe);
         let options = args.nats.options(Role::Coordinator, PATIENCE)?;
-        let (link, address) = (Link::connect(&options)?, options.address.to_string());
+        let (link, address) = (connect(&options, &signals)?, options.address.to_string());
         let mut coordinator = Coordinator::new(link, run.clone(), address)?;
         if !reporting.quiet {
             let agents = counted(agents as u64, "agent");

@@ -13,12 +13,28 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::cluster::NatsArgs;
+use super::error::CliError;
 use super::input::time_up_to;
+use super::signals::Signals;
+use crate::cluster::{Link, Options};
 pub(super) use lead::Lead;
 
-/// How many agents play, and how they are led.
+/// Connects to the NATS server, unless a signal comes first.
+fn connect(options: &Options, signals: &Signals) -> Result<Link, CliError> {
+    let options = options.clone();
+    Ok(signals.unless_more(0, move || Link::connect(&options))??)
+}
+
+/// How many agents play, and how they are led. Without agents nobody asks a NATS server.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Many machines")]
+#[command(
+    next_help_heading = "Many machines",
+    mut_arg("nats", |one| one.requires("agents")),
+    mut_arg("creds", |one| one.requires("agents")),
+    mut_arg("nkey", |one| one.requires("agents")),
+    mut_arg("nats_ca", |one| one.requires("agents")),
+    mut_arg("insecure_nats", |one| one.requires("agents")),
+)]
 pub(super) struct LeadArgs {
     /// Let so many agents play, each its share, and judge them as one run; `wsbench agent` starts one
     #[arg(

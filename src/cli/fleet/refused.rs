@@ -20,7 +20,7 @@ fn of_agents(plan: &Plan, agents: usize) -> Option<Refused> {
     if plan.connections() < agents as u64 {
         let connections = counted(plan.connections(), "connection");
         return Some(Refused::new(
-            format!("{connections} by {agents}: some would have none"),
+            format!("{connections} for {agents} of them, so some would have none"),
             "ask for fewer agents, or for more connections",
         ));
     }

@@ -1,10 +1,11 @@
 //! `wsbench stop`: ends a run of agents from anywhere, as Ctrl-C at its coordinator would.
 
+use super::connect;
 use crate::cli::cluster::{NatsArgs, PATIENCE};
 use crate::cli::error::CliError;
 use crate::cli::signals::Signals;
 use crate::cli::term;
-use crate::cluster::{Link, Role, RunId};
+use crate::cluster::{Role, RunId};
 use crate::fleet::Past;
 use crate::verdict::Exit;
 
@@ -21,7 +22,8 @@ pub(in crate::cli) struct Args {
 /// Executes the whole command.
 pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
     let (signals, _) = Signals::listen()?;
-    let link = Link::connect(&args.nats.options(Role::Coordinator, PATIENCE)?)?;
+    let options = args.nats.options(Role::Coordinator, PATIENCE)?;
+    let link = connect(&options, &signals)?;
     let past = Past::read(link, args.run.clone(), &|| signals.heard())?;
     let run = &args.run;
     if past.is_over() {

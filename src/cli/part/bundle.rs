@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 use clap::Parser;
 use sha2::{Digest, Sha256};
 
+use super::needed::{self, digests, hex};
 use crate::cli::error::CliError;
-use crate::cli::files::{self, Needed};
 use crate::cli::input::{Input, Loaded};
 use crate::record::{Head, Recipe};
 use crate::report::utc;
-use crate::scenario::{Outside, Scenario, shown_address};
+use crate::scenario::{Scenario, shown_address};
 use crate::units::visible;
 
 /// A scenario as it was asked for.
@@ -151,20 +151,11 @@ pub(in crate::cli) fn again(
         ))
     })?;
     let text = recipe.text.clone();
-    let loaded = (again.input).load_text(text, recipe.is_file, env)?;
-    let files = digests(&loaded.files)?;
-    for ((name, digest), (_, known)) in files.iter().zip(&recipe.files) {
-        if digest != known {
-            return Err(CliError::Changed(format!(
-                "{name} is not the file that it was made with"
-            )));
-        }
-    }
-    if files.len() != recipe.files.len() {
-        return Err(CliError::Changed(
-            "its scenario needs other files than it was made with".to_owned(),
-        ));
-    }
+    let loaded = (again.input).load_text(text, recipe.is_file, env);
+    // What cannot be read may be so because its files are others; and none may have changed while they were read.
+    needed::check(&recipe.files)?;
+    let loaded = loaded?;
+    needed::check_names(&loaded.files, &recipe.files)?;
     match recipe.plan == hash(recipe, &loaded.scenario) {
         true => Ok(loaded),
         false => Err(CliError::Changed(
@@ -195,26 +186,6 @@ fn arguments(recipe: &Recipe) -> Vec<String> {
     arguments.push("--".to_owned());
     arguments.push(recipe.scenario.clone());
     arguments
-}
-
-/// The files that a scenario was read from besides its own, each with its SHA-256 in hexadecimal.
-fn digests(files: &[Needed]) -> Result<Vec<(String, String)>, CliError> {
-    let files = files.iter().skip(1);
-    let digests = files.map(|(path, _)| {
-        let bytes = files::read(path, Outside::MAX_DATA);
-        let bytes = bytes.map_err(|source| CliError::Scenario {
-            path: path.clone(),
-            hint: "it is needed once more, to tell that all parts have the same".to_owned(),
-            source,
-        })?;
-        let name = path.display().to_string();
-        Ok((name, hex(&Sha256::digest(&bytes))))
-    });
-    digests.collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! merge` puts the parts together.
 
 mod bundle;
+mod needed;
 mod one_machine;
 mod play;
 mod recording;
