@@ -172,11 +172,15 @@ impl Report {
     }
 
     /// The kinds of doubts about the run, and of warnings that it was held up.
-    pub fn disturbances(&self) -> Vec<&str> {
+    pub fn disturbances(&self) -> Vec<String> {
         let warnings = self.json["warnings"].as_array().unwrap().iter();
         let kinds = warnings.map(|warning| warning["kind"].as_str().unwrap());
         let held_up = kinds.filter(|kind| ["held_up", "throttled"].contains(kind));
-        self.distrust().into_iter().chain(held_up).collect()
+        self.distrust()
+            .into_iter()
+            .chain(held_up)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The kinds of doubts about the run.
