@@ -159,6 +159,6 @@ fn the_built_in_server_passes_what_the_probe_wrote_of_it_with_each_defect() {
     });
     let all = servers
         .iter()
-        .map(|(name, server)| Probed::of(name, server.url()));
+        .map(|(name, server)| Probed::of(*name, server.url()));
     all_pass(all.collect());
 }
