@@ -230,6 +230,7 @@ fn who_is_not_ready_in_time_is_named() {
                 kernel: None,
                 cpus: None,
                 cpu_model: None,
+                congestion_control: None,
             };
             let (version, body) = (offer.version, Answer::Accepted(Box::new(machine)));
             rmp_serde::to_vec_named(&Envelope { version, body }).unwrap()
