@@ -173,8 +173,8 @@ fn what_a_unix_socket_cannot_do_is_refused_with_the_reason() {
             "which listens on one port",
         ),
         (
-            unix("contract = { from = \"open\", reaped_between = [\"1s\", \"2s\"] }\n")
-                + "fault = { kind = \"hold\", after = \"500ms\" }",
+            unix("")
+                + "contract = { from = \"fault\", reaped_between = [\"1s\", \"2s\"] }\nfault = { kind = \"hold\", after = \"500ms\" }",
             "by the clients' ports, and a Unix socket has none",
         ),
     ] {

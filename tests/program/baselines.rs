@@ -86,6 +86,7 @@ fn repeated_runs_are_a_session_that_a_baseline_keeps() {
 }
 
 #[test]
+#[ignore = "compares times, so nothing runs beside it; run by scripts/test"]
 fn the_page_shows_what_the_baseline_had() {
     let (folder, server) = (folder(), server(SOON));
     let path = folder.path();
@@ -131,6 +132,7 @@ fn the_page_shows_what_the_baseline_had() {
 }
 
 #[test]
+#[ignore = "compares times, so nothing runs beside it; run by scripts/test"]
 fn a_stored_run_is_held_against_a_baseline() {
     let (folder, alike, slower) = (folder(), server(SOON), server(LATE));
     let path = folder.path();
@@ -209,6 +211,7 @@ fn a_stored_run_is_held_against_a_baseline() {
 }
 
 #[test]
+#[ignore = "compares times, so nothing runs beside it; run by scripts/test"]
 fn a_gate_on_the_baseline_decides_by_five_sessions() {
     let (folder, alike, slower) = (folder(), server(SOON), server(LATE));
     let path = folder.path();
@@ -300,6 +303,7 @@ fn a_gate_on_the_baseline_decides_by_five_sessions() {
 }
 
 #[test]
+#[ignore = "compares times, so nothing runs beside it; run by scripts/test"]
 fn what_is_not_decided_is_said_everywhere() {
     let (folder, server) = (folder(), server(SOON));
     let path = folder.path();
@@ -492,6 +496,7 @@ fn what_cannot_be_compared_is_refused_before_the_first_connection() {
 }
 
 #[test]
+#[ignore = "compares times, so nothing runs beside it; run by scripts/test"]
 fn ab_tells_a_slower_server_from_one_that_is_alike() {
     let (folder, base, slower) = (folder(), server(SOON), server(LATE));
     let path = folder.path();

@@ -378,10 +378,13 @@ fn a_preset_fills_in_what_the_contract_does_not_say() {
 #[test]
 fn the_contract_above_is_for_the_healthy() {
     let above = "contract = { closed = 0 }";
+    // Beside one that it is for: a contract that concerns nobody is refused.
     let promises = |keys: &str| {
-        cohort(keys, above)
-            .contract
-            .map(|contract| contract.promises)
+        let text = format!(
+            "{EMBEDDED}{above}\n[[cohort]]\nname = \"a\"\nconnections = 2\n{keys}\n[[cohort]]\nname = \"b\"\nconnections = 1"
+        );
+        let contract = parse(&text).cohorts.remove(0).contract;
+        contract.map(|contract| contract.promises)
     };
     assert_eq!(promises(""), Some(vec![PromiseKind::Closed.of(0)]));
     assert_eq!(promises("fault = { kind = \"no_pong\" }"), None);

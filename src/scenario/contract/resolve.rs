@@ -50,10 +50,15 @@ pub(in crate::scenario) fn contracts(
     environment: Option<&Environment<'_>>,
 ) {
     let all = cohorts.to_vec();
+    let of_all = file.contract.as_ref();
+    let mut idle = of_all.filter(|given| matches!(given.value, Switch::On(_)) && !all.is_empty());
     for (index, cohort) in cohorts.iter_mut().enumerate() {
         let Some(written) = written(file, index, cohort) else {
             continue;
         };
+        if written.path == OF_ALL {
+            idle = None;
+        }
         let Some((contract, given)) = written.contract(check, cohort) else {
             continue;
         };
@@ -77,7 +82,15 @@ pub(in crate::scenario) fn contracts(
         }
         cohort.contract = Some(contract);
     }
+    if let Some(idle) = idle {
+        let what = "concerns nobody: each cohort has a fault, or a contract of its own";
+        let hint = "write `[cohort.contract]` for those that it is about, or leave it out";
+        check.problem(OF_ALL, &idle.place, what, hint);
+    }
 }
+
+/// The key of the contract of all cohorts.
+const OF_ALL: &str = "contract";
 
 /// The contract of the cohort at this index of the file. `[contract]` applies only to cohorts of healthy clients.
 fn written<'a>(file: &'a File, index: usize, cohort: &Cohort) -> Option<Written<'a>> {
@@ -85,7 +98,7 @@ fn written<'a>(file: &'a File, index: usize, cohort: &Cohort) -> Option<Written<
     let own = own.and_then(|own| own.value.contract.as_ref());
     let (path, given) = match own {
         Some(own) => ("cohort.contract", own),
-        None if cohort.faults.is_empty() => ("contract", file.contract.as_ref()?),
+        None if cohort.faults.is_empty() => (OF_ALL, file.contract.as_ref()?),
         None => return None,
     };
     match &given.value {
