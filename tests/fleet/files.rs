@@ -119,7 +119,7 @@ fn files_of_a_scenario_have_to_be_there_and_are_told_nobody() {
         assert!(said.contains(text), "{text}: {said}");
     }
     assert!(
-        !said.contains("question.json") && !said.contains("has: "),
+        !said.contains("question.json") && said.contains("has: it takes a share"),
         "{said}"
     );
     assert_eq!(server.log().opened(), 0);
