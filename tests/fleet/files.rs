@@ -89,8 +89,8 @@ fn files_of_a_scenario_have_to_be_there_and_are_told_nobody() {
         load = {{ connections = 6, ramp_up = "300ms", warm_up = "500ms", duration = "2s" }}
         message = [
           {{ name = "login", rate = "2/s", payload = {{ text = "{{{{stamp}}}} {{{{user.name}}}} {{{{user.password}}}}" }} }},
-          {{ name = "ask", rate = "2/s", expect = "none", payload = {{ file = "question.json" }} }},
-          {{ name = "tell", rate = "2/s", expect = "none", payload = {{ file = "answer.json" }} }},
+          {{ name = "ask", rate = "2/s", expect = "echo", payload = {{ file = "question.json" }} }},
+          {{ name = "tell", rate = "2/s", expect = "echo", payload = {{ file = "answer.json" }} }},
         ]
         data.user = {{ file = "user.csv", pick = "circular" }}
         gates.pass = ["count(connections.failed) == 0"]
