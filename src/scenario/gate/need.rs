@@ -213,8 +213,8 @@ impl Need {
         let target = run.environment.target;
         let load = run.environment.load;
         let servers = cohort.dialled(&target.url);
-        // What is said of TLS is also for where redirects lead.
-        let is_secure = servers.is_some_and(Servers::is_secure) || cohort.may_lead_to_tls();
+        // Redirects may lead to TLS. Of requests of set-ups no times are kept.
+        let is_secure = servers.is_some_and(Servers::is_secure) || cohort.access.redirects > 0;
         match self {
             Self::Messages(which) => {
                 let pings = wanted.metric == Timer::ScheduleLateness.name();

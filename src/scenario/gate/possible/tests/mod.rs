@@ -113,6 +113,9 @@ fn what_nobody_does_is_not_counted() {
     ] {
         refused(&listeners, gate, "needs");
     }
+    let login = "[[setup]]\nname = \"login\"\nhttp = { url = \"https://h/login\" }\n";
+    let gate = "max(handshake.tls) < 1s";
+    refused(&format!("{listeners}{login}"), gate, "needs TLS");
     for gate in [
         "count(messages.received) > 0",
         "max(receive.gap) < 1s",
@@ -158,6 +161,10 @@ fn what_is_needed_makes_it_possible() {
     for (scenario, gate) in [
         (format!("{named}{LISTENERS}"), "max(handshake.dns) < 1s"),
         (format!("{named}{LISTENERS}"), "max(handshake.tls) < 1s"),
+        (
+            format!("target.redirects = 1\n{ELSEWHERE}{LISTENERS}"),
+            "max(handshake.tls) < 1s",
+        ),
         (
             format!("{named}{LISTENERS}"),
             "count(errors.tls_expired) == 0",
