@@ -77,6 +77,15 @@ fn names_are_looked_up_again_beside_the_dials() {
     assert_eq!(row["count"], 3, "{row}");
 }
 
+/// A key that was given with a wrong value is not missing, too.
+#[test]
+fn one_mistake_is_told_once() {
+    let target = "url = \"ws://a/\"\nhttp = \"2\"\nstreams_per_connection = 0";
+    let said = refused(&scenario(target, 1));
+    assert!(said.contains("`0` is not from 1 to 100000"), "{said}");
+    assert_eq!(said.matches("error: ").count(), 1, "{said}");
+}
+
 #[test]
 fn what_is_wrong_with_names_and_redirects_is_said_at_once() {
     for (more, what) in [

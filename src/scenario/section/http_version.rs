@@ -136,7 +136,7 @@ impl AccessTable {
             let missing = section.key("streams_per_connection");
             let what = format_args!("is \"2\" without `{missing}`");
             // What is wrong with `[target]` is told there.
-            let is_told = (section.check).explains_lack(section.place, &["streams_per_connection"]);
+            let is_told = (section.check).explains_lack(section.place, &[&*missing]);
             if own.http.is_some() && !is_told {
                 section.wrong("http", &self.http, what, HINT);
             }
