@@ -69,7 +69,7 @@ const fn asked(target: Target) -> (&'static str, &'static [&'static str]) {
         Target::GraphqlWs | Target::Strawberry => {
             ("graphql", &["--subprotocol", "graphql-transport-ws"])
         }
-        Target::ActionCable => ("", &["--subprotocol", "actioncable-v1-json"]),
+        Target::ActionCable => ("cable", &["--subprotocol", "actioncable-v1-json"]),
         Target::Ocpp => ("station", &["--subprotocol", "ocpp1.6"]),
         Target::Nchan => ("rooms/main", &[]),
         Target::RabbitMq => ("ws", &["--subprotocol", "v12.stomp"]),
