@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::common::nats::{Nats, Version};
 use super::common::{Running, Script, Server, process};
 use super::setting::{
-    Alone, agent, assert_code, attach, coordinator, lost_of, run_of, scenario, unbalanced,
-    wait_for, wait_for_messages,
+    Alone, UnderWay, agent, assert_code, assert_is_alone, attach, coordinator, lost_of, run_of,
+    scenario, unbalanced, wait_for, wait_for_messages,
 };
 
 /// Waits until measuring goes on.
@@ -123,50 +123,23 @@ fn a_run_is_stopped_from_elsewhere() {
 fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
     let alone = Alone::begin(8);
     Version::each(|version| {
-        let server = Server::start(Script::default());
-        let scenario = scenario(&server.url(), 8);
-        let mut nats = Nats::start(version);
-        let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
-        let led = coordinator(&nats, &scenario, 2, &[]);
-        wait_for_messages(&server, 300);
-        nats.kill();
+        let mut run = UnderWay::begin(version, 8);
+        run.nats.kill();
         std::thread::sleep(Duration::from_secs(4));
-        nats.begin();
-        let led = led.end();
-        assert_code(&led, 0);
-        assert_eq!(
-            led.report().fixed_by_the_plan(),
-            *alone.counts(),
-            "{version:?}"
-        );
-        for agent in agents {
-            assert_code(&agent.end(), 0);
-        }
+        run.nats.begin();
+        run.assert_ends(&alone);
     });
 }
 
 #[test]
 #[ignore = "needs a NATS server; run by scripts/test"]
 fn another_coordinator_takes_over() {
-    let server = Server::start(Script::default());
-    let scenario = scenario(&server.url(), 8);
     let alone = Alone::begin(8);
-    let nats = Nats::start(Version::Debian);
-    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
-    let led = coordinator(&nats, &scenario, 2, &[]);
-    let run = run_of(&led);
-    wait_for_messages(&server, 300);
-    led.signal("KILL");
-    let after = attach(&nats, &run, &[]).end();
-    assert_code(&after, 0);
-    assert_eq!(after.report().fixed_by_the_plan(), *alone.counts());
-    for agent in agents {
-        assert_code(&agent.end(), 0);
-    }
+    let run = UnderWay::begin(Version::Debian, 8);
+    run.led.signal("KILL");
+    let (nats, _led, name) = run.assert_followed(&alone);
     // The stream tells it again and again.
-    let again = attach(&nats, &run, &[]).end();
-    assert_code(&again, 0);
-    assert_eq!(again.report().fixed_by_the_plan(), *alone.counts());
+    assert_is_alone(attach(&nats, &name, &[]), &alone);
 }
 
 /// A load generator that nobody watches ends.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::nats::Nats;
+use crate::common::nats::{Nats, Version};
 use crate::common::{Ended, Running, Script, Server};
 
 /// The longest that any process of these tests may take.
@@ -137,6 +137,64 @@ pub(super) fn coordinator_in(
         &agents,
     ];
     Running::call_by(by, folder, &[&run, options].concat(), &[]).within(LONGEST)
+}
+
+/// A run of two agents in which messages are exchanged.
+pub(super) struct UnderWay {
+    pub(super) nats: Nats,
+    pub(super) led: Running,
+    agents: [Running; 2],
+    _server: Server,
+}
+
+impl UnderWay {
+    /// Begins the run that [`Alone::begin`] plays with this many seconds.
+    pub(super) fn begin(version: Version, seconds: u32) -> Self {
+        let server = Server::start(Script::default());
+        let nats = Nats::start(version);
+        let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+        let led = coordinator(&nats, &scenario(&server.url(), seconds), 2, &[]);
+        wait_for_messages(&server, 300);
+        Self {
+            nats,
+            led,
+            agents,
+            _server: server,
+        }
+    }
+
+    /// Asserts that its agents end well.
+    #[track_caller]
+    pub(super) fn assert_agents_end(agents: [Running; 2]) {
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
+    }
+
+    /// Asserts that the report of another coordinator is that of the run alone. Returns the NATS server, the first coordinator, and
+    /// the name of the run.
+    #[track_caller]
+    pub(super) fn assert_followed(self, alone: &Alone) -> (Nats, Running, String) {
+        let run = run_of(&self.led);
+        assert_is_alone(attach(&self.nats, &run, &[]), alone);
+        Self::assert_agents_end(self.agents);
+        (self.nats, self.led, run)
+    }
+
+    /// Asserts that its own report is that of the run alone.
+    #[track_caller]
+    pub(super) fn assert_ends(self, alone: &Alone) {
+        assert_is_alone(self.led, alone);
+        Self::assert_agents_end(self.agents);
+    }
+}
+
+/// Asserts that what this coordinator reports is what the run alone had.
+#[track_caller]
+pub(super) fn assert_is_alone(led: Running, alone: &Alone) {
+    let led = led.end();
+    assert_code(&led, 0);
+    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
 }
 
 /// Takes a run over, or makes its report.
