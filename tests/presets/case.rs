@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use wsbench::scenario::{Origin, PresetInWords, presets};
 
@@ -81,14 +79,14 @@ impl Case {
         let table = env::var_os("WSBENCH_TABLE");
         let mut tries = 0;
         let run = loop {
-            let ((run, _), late) = lateness(|| match table {
+            let ((run, _), pressure) = pressure(|| match table {
                 // What stands in the documentation is not measured while the machine does other things.
                 Some(_) => undisturbed(attempt),
                 None => trusted(attempt),
             });
             tries += 1;
-            // A server that is held up, too, can begin its time long before its answer is on the way.
-            if tries == TRIES || late <= EARLY || unkept(&run).is_empty() {
+            // A server that is held up, too, can begin its time long before its answer is on the way, and looks early.
+            if tries == TRIES || pressure <= QUIET || unkept(&run).is_empty() {
                 break run;
             }
         };
@@ -276,8 +274,8 @@ const MISTAKEN: &str = "mistaken";
 
 /// The most attempts at one run on a machine that does other things too.
 const TRIES: usize = 5;
-/// What every preset allows for a server that is early.
-const EARLY: Duration = Duration::from_millis(20);
+/// The share of a run for which something may wait for a processor on a machine that does nothing else.
+const QUIET: f64 = 0.1;
 
 type Row = BTreeMap<String, String>;
 
@@ -292,28 +290,22 @@ fn unkept(run: &Run) -> Vec<Row> {
         .collect()
 }
 
-/// The longest time by which the machine let a thread wait that had slept meanwhile.
-fn lateness<T>(act: impl FnOnce() -> T) -> (T, Duration) {
-    const NAP: Duration = Duration::from_millis(5);
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut longest = Duration::ZERO;
-            while !is_over.load(Ordering::Relaxed) {
-                let began = Instant::now();
-                thread::sleep(NAP);
-                longest = longest.max(began.elapsed().saturating_sub(NAP));
-            }
-            longest
-        });
-        let done = panic::catch_unwind(AssertUnwindSafe(act));
-        is_over.store(true, Ordering::Relaxed);
-        let longest = watcher.join().unwrap();
-        match done {
-            Ok(done) => (done, longest),
-            Err(panicked) => panic::resume_unwind(panicked),
-        }
-    })
+/// For how long something waited for a processor while this was done, of the time that it took; where the machine does not
+/// tell, all of it.
+fn pressure<T>(act: impl FnOnce() -> T) -> (T, f64) {
+    let (before, began) = (waited(), Instant::now());
+    let done = act();
+    let share = before.zip(waited()).map_or(1.0, |(before, after)| {
+        (after - before).as_secs_f64() / began.elapsed().as_secs_f64()
+    });
+    (done, share)
+}
+
+/// As the kernel counts it: `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, in microseconds.
+fn waited() -> Option<Duration> {
+    let told = fs::read_to_string("/proc/pressure/cpu").ok()?;
+    let (_, total) = told.lines().next()?.split_once("total=")?;
+    Some(Duration::from_micros(total.parse().ok()?))
 }
 
 #[track_caller]
