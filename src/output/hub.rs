@@ -399,7 +399,7 @@ mod tests {
         permit.send(Ok(())).unwrap();
         drop(permit);
         let mut hub = Hub::default();
-        hub.add("returns".to_owned(), Slow { asked, permits }, 1)
+        hub.add("returns".to_owned(), Slow { asked, permits }, 2)
             .unwrap();
         offer_all(&mut hub, 2);
         assert_eq!(asks.recv(), Ok(0));
