@@ -110,8 +110,14 @@ fn first_subprotocol(request: &Request) -> Option<HeaderValue> {
 /// cookies of all others.
 const MAX_JUDGED: usize = 16 << 10;
 const MAX_HEADERS: usize = 64;
+/// The end of a head.
+const END: &str = "\r\n\r\n";
 const NO_UPGRADE: &str =
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// For somebody who looks with a browser.
+const NO_SUCH_PAGE: &str = "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nContent-Length: 96\r\n\r\n\
+    Here is only the page /, and a WebSocket at any path. To be polled, the server needs `--rooms`.\n";
 const OTHER_VERSION: &str = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
     Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
 
@@ -151,13 +157,19 @@ async fn other_answer(socket: &TcpStream) -> Option<Other> {
             .map(|header| header.value)
     };
     let is_get = request.method == Some("GET");
-    if is_get
-        && value("Upgrade").is_none()
-        && value("Sec-WebSocket-Key").is_none()
-        && let Some(page) = request.path.and_then(page::answer)
-    {
+    let is_for_page = value("Upgrade").is_none() && value("Sec-WebSocket-Key").is_none();
+    if is_for_page && (is_get || request.method == Some("HEAD")) {
+        let Some(page) = request.path.and_then(page::answer) else {
+            return Other::refusal(NO_SUCH_PAGE);
+        };
+        let head = page.find(END).map_or(page.len(), |at| at + END.len());
         return Some(Other {
-            bytes: page.into(),
+            bytes: if is_get {
+                page
+            } else {
+                page[..head].to_owned()
+            }
+            .into(),
             is_refusal: false,
         });
     }

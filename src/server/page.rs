@@ -26,7 +26,10 @@ const HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-src '
 
 /// The answer to a GET of this target, with its head; `None` if there is no such file.
 pub(super) fn answer(target: &str) -> Option<String> {
-    let path = target.split('?').next().unwrap_or(target);
+    let path = match target.split('?').next() {
+        Some("/index.html") => "/",
+        path => path.unwrap_or(target),
+    };
     let (_, kind, text) = FILES.iter().find(|(known, _, _)| *known == path)?;
     let length = text.len();
     Some(format!(
@@ -61,6 +64,7 @@ mod tests {
             at += 1;
         }
         assert_eq!(files.len() + 1, FILES.len(), "all are used: {files:?}");
+        assert_eq!(answer("/index.html"), answer("/"));
         assert_eq!(answer("/favicon.ico"), None);
     }
 }

@@ -51,7 +51,8 @@ async fn a_browser_gets_the_page_with_or_without_rooms() {
             assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
         }
         let other = get(&server, "/favicon.ico", "").await;
-        assert!(other.starts_with("HTTP/1.1 400"), "{other}");
+        assert!(other.starts_with("HTTP/1.1 404"), "{other}");
+        assert!(other.ends_with("needs `--rooms`.\n"), "{other}");
         let counts = server.stop().await;
         assert_eq!(counts.opened, 0);
     }
