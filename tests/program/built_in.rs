@@ -1,6 +1,8 @@
 //! The built-in server lives as long as its run, however that ends.
 //! Looks at processes through `/proc`, so on Linux only.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,4 +55,24 @@ fn ctrl_c_lets_the_built_in_server_answer_the_last_close() {
     assert_eq!(report.closes(), [("1000.local", 20)].into());
     assert!(report.errors().is_empty(), "{:?}", report.errors());
     assert!(!process::is_alive(server));
+}
+
+/// A broker is for runs with agents alone, though the environment names one.
+#[test]
+fn a_run_on_one_machine_opens_no_connection_to_a_broker() {
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    broker.set_nonblocking(true).unwrap();
+    let address = format!("nats://{}", broker.local_addr().unwrap());
+    let scenario = r#"
+        name = "alone"
+        target.url = "embedded"
+        load = { connections = 3, ramp_up = "0s", duration = "1s" }
+        message = [{ name = "echo", rate = "5/s" }]
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let environment = [("NATS_URL", address.as_str())];
+    let ended = Running::start_in(folder, scenario, &["--quiet"], &environment).end();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let asked = broker.accept().map(|(_, from)| from);
+    assert_eq!(asked.unwrap_err().kind(), ErrorKind::WouldBlock);
 }
