@@ -18,6 +18,7 @@ pub mod nats;
 pub mod own;
 pub mod page;
 pub mod peer;
+pub mod pressure;
 pub mod probed;
 pub mod process;
 pub mod raw;

@@ -7,9 +7,13 @@ use std::time::Duration;
 use wsbench::units::parse_duration;
 
 use super::Running;
+use super::pressure::{QUIET, pressure};
 
 /// The longest that a run of a scenario takes that a probe has written: of a dialect, 30 s and what comes before and after.
 const LONGEST: Duration = Duration::from_secs(90);
+
+/// The most attempts at one server on a machine that does other things too.
+const TRIES: usize = 4;
 
 /// A server to be probed.
 pub struct Probed {
@@ -52,8 +56,18 @@ impl Probed {
         Self { options, ..self }
     }
 
-    /// Probes it, and runs what the probe has written, as it is.
+    /// Probes it, and runs what the probe has written; again, where the machine was busy with the others.
     fn passes(&self) -> Result<(), String> {
+        for _ in 1..TRIES {
+            let (result, pressure) = pressure(|| self.passes_once());
+            if result.is_ok() || pressure <= QUIET {
+                return result;
+            }
+        }
+        self.passes_once()
+    }
+
+    fn passes_once(&self) -> Result<(), String> {
         let Self { name, url, .. } = self;
         let arguments = ["probe", url, "--for", self.watched, "--out", "probed.toml"];
         let folder = tempfile::tempdir().unwrap();
@@ -68,18 +82,10 @@ impl Probed {
         if probed.took > watched + Duration::from_secs(1) {
             return Err(format!("{name} was probed for {:?}\n{found}", probed.took));
         }
-        let mut folder = probed.into_folder();
+        let folder = probed.into_folder();
         let scenario = fs::read_to_string(folder.path().join("probed.toml")).unwrap();
         let run = ["run", "probed.toml", "--quiet"];
-        let mut ended = Running::call(folder, &run, &[]).within(LONGEST).end();
-        // A machine that was busy with the others proves nothing.
-        for _ in 0..3 {
-            if !(ended.code == 4 && ended.stdout.contains("wsbench itself was held up")) {
-                break;
-            }
-            folder = ended.into_folder();
-            ended = Running::call(folder, &run, &[]).within(LONGEST).end();
-        }
+        let ended = Running::call(folder, &run, &[]).within(LONGEST).end();
         match ended.code {
             0 => Ok(()),
             code => Err(format!(

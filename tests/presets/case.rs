@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use wsbench::scenario::{Origin, PresetInWords, presets};
 
+use super::common::pressure::{QUIET, pressure};
 use super::common::run::{Run, run, trusted, undisturbed};
 use super::common::table;
 use super::package::Package;
@@ -274,8 +274,6 @@ const MISTAKEN: &str = "mistaken";
 
 /// The most attempts at one run on a machine that does other things too.
 const TRIES: usize = 5;
-/// The share of a run for which something may wait for a processor on a machine that does nothing else.
-const QUIET: f64 = 0.1;
 
 type Row = BTreeMap<String, String>;
 
@@ -288,24 +286,6 @@ fn unkept(run: &Run) -> Vec<Row> {
     let rows = table_of(run).into_iter();
     rows.filter(|row| row["cohort"] != MISTAKEN && row["passed"] != "true")
         .collect()
-}
-
-/// For how long something waited for a processor while this was done, of the time that it took; where the machine does not
-/// tell, all of it.
-fn pressure<T>(act: impl FnOnce() -> T) -> (T, f64) {
-    let (before, began) = (waited(), Instant::now());
-    let done = act();
-    let share = before.zip(waited()).map_or(1.0, |(before, after)| {
-        (after - before).as_secs_f64() / began.elapsed().as_secs_f64()
-    });
-    (done, share)
-}
-
-/// As the kernel counts it: `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, in microseconds.
-fn waited() -> Option<Duration> {
-    let told = fs::read_to_string("/proc/pressure/cpu").ok()?;
-    let (_, total) = told.lines().next()?.split_once("total=")?;
-    Some(Duration::from_micros(total.parse().ok()?))
 }
 
 #[track_caller]
