@@ -8,7 +8,7 @@ use super::merging::Merging;
 use super::observer::{Closed, Observer, Second};
 use super::phases::Phases;
 use super::worker::INTERVAL;
-use crate::measure::{Collector, Phase, Progress, Sample, Shard, Summary, Troubles};
+use crate::measure::{Collector, InPhases, Phase, Progress, Sample, Shard, Summary, Troubles};
 use crate::metric::Gauge;
 use crate::plan::{Plan, Share};
 use crate::scenario::{Cohort, Secrets, Shape};
@@ -114,6 +114,12 @@ impl Intake {
     ) -> bool {
         let time = Timestamp::ORIGIN + (shard.interval + 1) * INTERVAL;
         let phase = phases.at(time);
+        // The last connection opens just before a full second: what that second counts is no part of the measured time.
+        let middle = time.saturating_sub(INTERVAL / 2);
+        let in_phases = InPhases {
+            mostly: phases.at(middle),
+            at_end: phase,
+        };
         if self.phase.replace(phase) != Some(phase) {
             info!(%phase, at_s = time.min(now).as_secs_f64());
         }
@@ -122,9 +128,10 @@ impl Intake {
             observer.shard(&shard, &sample, phases.measure_from());
         }
         self.collector.count_deliveries(&mut shard);
-        let interval = (self.collector).interval(phase, &shard, sample);
+        let interval = (self.collector).interval(in_phases, &shard, sample);
         self.troubles.add(&interval);
         let mut progress = Progress::of(&interval, self.troubles, self.together);
+        progress.phase = phase;
         (progress.planned, progress.left) = phases.span(time).unzip();
         observer.echoes(std::mem::take(&mut shard.echoes));
         observer.traces(std::mem::take(&mut shard.traces));

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::observer::Second;
 use crate::engine::session::tests::plan;
-use crate::measure::{Open, Window};
+use crate::measure::{Open, Phase, Usage, Value, Window};
 use crate::metric::Counter;
 use crate::units::Nanos;
 
@@ -178,4 +178,48 @@ fn measuring_began_when_the_parts_say() {
     assert_eq!(replayed.summary.measured_from, Some(second(4)));
     assert_eq!(replayed.summary.measured_seconds, 2.0);
     assert!(replayed.health.iter().all(|of| of.measured_seconds == 2.0));
+}
+
+/// The last connection opens just before a full second, and measuring begins then: that second was not measured, and the
+/// last of the measured time was.
+#[test]
+fn a_second_is_of_the_phase_of_most_of_it() {
+    let plan = plan(STEADY);
+    let mut phases = Phases::led(&plan);
+    phases.schedule(second(2).saturating_sub(Nanos::from_millis(100)));
+    let mut intake = Intake::new(&plan, 1, Share::whole(1));
+    for interval in 0..7 {
+        let mut shard = Shard::new(&plan.layout());
+        shard.interval = interval;
+        let target = Usage {
+            rss: interval,
+            descriptors: 1,
+            cpu: None,
+        };
+        let sample = Sample {
+            target: Some(target),
+            ..Sample::default()
+        };
+        intake.second(shard, Timestamp::NEVER, sample, &phases, &mut Silent);
+    }
+    let summary = intake.last(&phases, second(7)).summary;
+    let phases: Vec<Phase> = summary.timeline.iter().map(|row| row.phase).collect();
+    let [ramp_up, warm_up] = [Phase::RampUp, Phase::WarmUp];
+    let [measure, drain] = [Phase::Measure, Phase::Drain];
+    assert_eq!(
+        phases,
+        [ramp_up, warm_up, measure, measure, measure, drain, drain]
+    );
+    let steps: Vec<Phase> = summary.intervals.iter().map(|step| step.phase).collect();
+    assert_eq!(steps, phases);
+    let mut rss = summary.select("target.rss", None, None);
+    let rss = rss.find_map(|row| match row.value {
+        Value::Gauge(rss) => Some((rss.samples, rss.min, rss.max)),
+        _ => None,
+    });
+    assert_eq!(rss, Some((3, 2.0, 4.0)));
+    // The states of connections are those at the end of each second, so they are of the phase at that time.
+    let states = (summary.states.iter()).filter(|states| states.cohort.is_none());
+    let states: Vec<(Phase, u64)> = states.map(|of| (of.phase, of.open.samples)).collect();
+    assert_eq!(states, [(warm_up, 1), (measure, 3), (drain, 3)]);
 }

@@ -17,7 +17,7 @@ use super::layout::Layout;
 use super::shard::{Open, Shard};
 use super::stops::Stops;
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
-use super::timeline::{Phase, Timeline};
+use super::timeline::{InPhases, Phase, Timeline};
 use crate::metric::{Counter, Gauge, Timer};
 use crate::units::Timestamp;
 
@@ -122,23 +122,29 @@ impl Collector {
     }
 
     /// Takes one interval, merged from all workers, and returns it by name.
-    pub fn interval(&mut self, phase: Phase, shard: &Shard, sample: Sample) -> Arc<Interval> {
+    pub fn interval(
+        &mut self,
+        phases: impl Into<InPhases>,
+        shard: &Shard,
+        sample: Sample,
+    ) -> Arc<Interval> {
+        let InPhases { mostly, at_end } = phases.into();
         self.all.merge(shard, 0);
         self.now.clear();
         (self.now).extend(shard.cohorts.iter().map(|cohort| cohort.open));
         self.keep_endings(shard);
         self.keep_records(shard);
-        let mut interval = Interval::of(shard, phase, sample, &self.layout);
+        let mut interval = Interval::of(shard, mostly, sample, &self.layout);
         // If a worker fell behind and its shard covers two intervals, so does this one.
         interval.from = self.reached.min(interval.from);
         self.reached = interval.to;
         let in_report = self.in_report(&interval);
         self.timeline.push(&in_report);
-        self.keep_states(&interval);
+        self.keep_states(at_end, &interval);
         let now = [sample.cpu, sample.rss, sample.bytes_per_connection];
         push(&mut self.generator, now);
         if let Some(target) = sample.target
-            && phase.is_measured()
+            && mostly.is_measured()
         {
             let cpu = target
                 .cpu
@@ -154,9 +160,8 @@ impl Collector {
         self.generator = used;
     }
 
-    /// Adds the states of one second to the states of its phase.
-    fn keep_states(&mut self, interval: &Interval) {
-        let phase = interval.phase;
+    /// Adds the states of one second, which are those at its end, to the states of the phase that it ends in.
+    fn keep_states(&mut self, phase: Phase, interval: &Interval) {
         let cohorts = interval.cohorts.iter().enumerate();
         let mut now: Vec<(Option<usize>, Open)> = cohorts
             .map(|(index, part)| (Some(index), part.gauges))

@@ -42,7 +42,7 @@ pub struct Interval<H = Histogram> {
     pub from: Timestamp,
     /// Its end.
     pub to: Timestamp,
-    /// The phase of the run at its end.
+    /// The phase of the run in the middle of its last second.
     pub phase: Phase,
     /// One part for each cohort, in the order of the [`Layout`].
     pub cohorts: Vec<Part<H>>,
@@ -104,7 +104,7 @@ impl Interval {
     /// The length of a shard's interval.
     pub const SECOND: Nanos = Nanos::from_secs(1);
 
-    /// Converts the merged shards of one second.
+    /// Converts the merged shards of one second, most of which was in this phase.
     pub fn of(shard: &Shard, phase: Phase, sample: Sample, layout: &Layout) -> Self {
         let from = Timestamp::ORIGIN + shard.interval * Self::SECOND;
         let names = layout.cohorts.iter().map(|(_, slots)| slots);

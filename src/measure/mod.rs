@@ -51,6 +51,6 @@ pub use shard::{CohortShard, Open, Shard};
 pub use stops::{Stop, Stops};
 pub use summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 pub use surroundings::{Incident, IncidentKind, Relayed, SocketEnd, Sockets, Surroundings, Usage};
-pub use timeline::{Phase, Row, Timeline};
+pub use timeline::{InPhases, Phase, Row, Timeline};
 pub use trace::{By, Fitting, FrameType, Trace, Traced};
 pub use wire::WireError;

@@ -35,6 +35,25 @@ impl Phase {
     }
 }
 
+/// The phases of one second, which may change within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InPhases {
+    /// The phase in its middle: what was counted and timed in this second belongs there.
+    pub mostly: Phase,
+    /// The phase at its end: the states of connections, which are those at the end, belong there.
+    pub at_end: Phase,
+}
+
+/// A second in one phase.
+impl From<Phase> for InPhases {
+    fn from(phase: Phase) -> Self {
+        Self {
+            mostly: phase,
+            at_end: phase,
+        }
+    }
+}
+
 impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -83,7 +102,7 @@ pub struct Row {
     pub second: u64,
     /// Its length in seconds.
     pub seconds: u64,
-    /// The phase of the run at its end.
+    /// The phase of the run in the middle of its last second.
     pub phase: Phase,
     /// The index of the cohort.
     #[serde(skip)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use wsbench::measure::{
-    CohortShard, Collector, EndedBy, Incident, IncidentKind, Phase, Sample, Shard, SocketEnd,
-    Sockets, Summary, Surroundings, Usage, Window,
+    CohortShard, Collector, EndedBy, InPhases, Incident, IncidentKind, Phase, Sample, Shard,
+    SocketEnd, Sockets, Summary, Surroundings, Usage, Window,
 };
 use wsbench::metric::{Counter, ENOUGH_FOR_MEMORY, Timer};
 use wsbench::plan::{Opening, Plan, Until};
@@ -66,11 +66,12 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
                 cpu: Some(Nanos(1)),
             }),
         };
-        collector.interval(
-            run.phase(Timestamp::ORIGIN + second * SECOND),
-            shard,
-            sample,
-        );
+        let end = Timestamp::ORIGIN + second * SECOND;
+        let in_phases = InPhases {
+            mostly: run.phase(end.saturating_sub(SECOND / 2)),
+            at_end: run.phase(end),
+        };
+        collector.interval(in_phases, shard, sample);
     }
     let seconds: Vec<f64> = plan
         .windows()
