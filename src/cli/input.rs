@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 use super::access::Access;
 use super::error::CliError;
 use super::files::{self, Needed};
 use super::search::Vary;
+use super::term;
 use crate::scenario::{self, AccessOption, Outside, Overrides, Scenario, Source, shipped};
 use crate::units::{ByteSize, format_duration, parse_duration};
 
@@ -261,6 +263,9 @@ impl Named {
             && let Some(text) = shipped::named(&self.scenario)
         {
             let name = format!("{}.toml", self.scenario);
+            if Path::new(&name).is_file() {
+                tell_of_namesake(&self.scenario);
+            }
             let text = text.to_owned();
             return Ok(Source { name, text });
         }
@@ -359,6 +364,16 @@ pub(super) fn time_up_to(text: &str, most: Duration) -> Result<Duration, String>
     }
 }
 
+/// Says that a shipped scenario is meant, though a file has its name. Once, however often the scenario is read.
+fn tell_of_namesake(name: &str) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        term::note(format!(
+            "note: this is the scenario {name} that ships with wsbench; for the file write {name}.toml"
+        ));
+    });
+}
+
 fn hint(name: &str) -> String {
     if let Some(address) = scenario::as_address(name) {
         return format!("for a server write {address}");
@@ -371,6 +386,9 @@ fn hint(name: &str) -> String {
     let nearest = scenario::nearest(stem, names.iter().copied());
     match nearest {
         Some(nearest) => format!("did you mean `{nearest}`, which ships with wsbench?"),
+        None if name.ends_with(".toml") => {
+            format!("`wsbench init {name}` writes one to start from")
+        }
         None => format!("these ship with wsbench: {}", names.join(", ")),
     }
 }
