@@ -101,7 +101,7 @@ pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateRes
         limit: gate.map(|gate| gate.value),
         passed: false,
         doubted: false,
-        why: "held, and so ended the run (an `abort` gate)".to_owned(),
+        why: "came true, and so ended the run (a gate of abort)".to_owned(),
         ended_the_run: true,
         against: None,
     }
