@@ -1,6 +1,6 @@
 //! `wsbench compare`: holds runs against runs, or against a baseline.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::comparison::{self, Formats};
 use super::error::CliError;
@@ -38,6 +38,9 @@ pub(super) struct Args {
 
 /// Executes the whole command. Exits as the new runs did, or worse.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    if let Some(option) = args.new.iter().find(|path| is_option(path)) {
+        return Err(CliError::BehindDashes(option.display().to_string()));
+    }
     let given = gates(&args.gate)?;
     let asked: Vec<Subject> = given.iter().map(|gate| gate.subject.clone()).collect();
     let (base, new) = match &args.baseline {
@@ -65,6 +68,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     opened.show(&table, "wsbench: comparison with the baseline", exit)?;
     Ok(exit)
+}
+
+/// Whether this is meant as an option, and not as the folder of a run.
+fn is_option(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(b"-") && !path.exists()
 }
 
 /// The files that must not be overwritten.

@@ -122,6 +122,11 @@ pub(super) enum CliError {
         "compare: there is no new run\nhint: wsbench compare BASE… -- NEW…, or wsbench compare --baseline FILE NEW…"
     )]
     NothingNew,
+    /// An option stands where the folders of the new runs are named.
+    #[error(
+        "compare: {0} stands behind `--`, where only the new runs do\nhint: write options before the runs: wsbench compare {0} … BASE… -- NEW…"
+    )]
+    BehindDashes(String),
     /// A gate of `compare` is none on a baseline.
     #[error("judge `{gate}`: {what}")]
     Gate { gate: String, what: String },
@@ -355,6 +360,7 @@ impl CliError {
             | Self::NotASession { .. }
             | Self::NotComparable(_)
             | Self::NothingNew
+            | Self::BehindDashes(_)
             | Self::InParts { .. }
             | Self::StartAt { .. }
             | Self::Part { .. }

@@ -407,3 +407,46 @@ fn schema_prints_a_schema_that_takes_what_init_writes() {
     let wrong: Value = toml::from_str(&text.replace("connections", "conections")).unwrap();
     assert!(!validator.is_valid(&wrong));
 }
+
+#[test]
+fn an_option_among_the_new_runs_is_told_as_one() {
+    let arguments = ["compare", "a", "--", "b", "--html", "c.html"];
+    let says = [
+        "error: failed to compare: --html stands behind `--`",
+        "hint: write options before the runs: wsbench compare --html",
+    ];
+    refuses(&folder(), &arguments, &says);
+}
+
+#[test]
+fn a_run_that_is_not_there_is_refused_with_a_way_out() {
+    for arguments in [
+        &["report", "reports/chat"][..],
+        &["compare", "reports/chat", "--", "reports/chat"],
+        &["baseline", "add", "base.json", "reports/chat"],
+    ] {
+        let says = [
+            "read reports/chat",
+            "No such file or directory",
+            "hint: name the folder of a report, like reports/chat/latest",
+        ];
+        refuses(&folder(), arguments, &says);
+    }
+}
+
+/// Whoever wrote a file with the name of a shipped scenario is told that the shipped one is taken.
+#[test]
+fn a_shipped_scenario_is_told_apart_from_a_file_of_its_name() {
+    let folder = folder();
+    let told = || {
+        let output = call(&folder, &["check", "echo"]);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(told(), "");
+    fs::write(folder.path().join("echo.toml"), "name = \"mine\"\n").unwrap();
+    assert_eq!(
+        told(),
+        "note: this is the scenario echo that ships with wsbench; for the file write echo.toml\n"
+    );
+}

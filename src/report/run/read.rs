@@ -14,7 +14,7 @@ use crate::report::{intervals_jsonl, judged_csv};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be opened or read.
-    #[error("read {}: {source}", .path.display())]
+    #[error("read {}: {source}{}", .path.display(), way_out(source))]
     System {
         /// The file.
         path: PathBuf,
@@ -115,6 +115,14 @@ pub enum ReadError {
         /// What is wrong with it.
         broken: judged_csv::Broken,
     },
+}
+
+/// What to do about an error of the system, where that is known.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "\nhint: name the folder of a report, like reports/chat/latest",
+        _ => "",
+    }
 }
 
 /// So many bytes tell whether a file is a page.
