@@ -62,7 +62,9 @@ pub(super) fn connections_of(file: &mut File, name: &str, count: u32, problems: 
 fn is_possible(count: u32, problems: &mut Problems) -> bool {
     let is_possible = (1..=10_000_000).contains(&count);
     if !is_possible {
-        problems.push(option(CONNECTIONS, "is not from 1 to 10000000"));
+        let mut problem = option(CONNECTIONS, format_args!("cannot be {count}"));
+        problem.hint = Some("write a whole number from 1 to 10000000".into());
+        problems.push(problem);
     }
     is_possible
 }

@@ -32,7 +32,9 @@ pub(super) fn url(file: &mut File, option: &'static str, url: &str) {
 pub(super) fn pid(file: &mut File, number: u32, problems: &mut Problems) {
     const OPTION: &str = "--pid";
     if !(1..=i32::MAX as u32).contains(&number) {
-        problems.push(option(OPTION, "is no number of a process"));
+        let mut problem = option(OPTION, format_args!("cannot be {number}"));
+        problem.hint = Some("give the number of the server's process".into());
+        problems.push(problem);
         return;
     }
     let target = &mut file.target.get_or_insert_default().value;

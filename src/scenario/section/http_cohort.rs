@@ -38,16 +38,22 @@ pub(super) fn check(
             Some(rest) => format!("write ws{} for a WebSocket", shown_address(rest)),
             None => "write \"embedded\" for a WebSocket".to_owned(),
         };
+        let address = shown.map(|rest| format!("http{}", shown_address(rest)));
         let place = url.map_or_else(Place::default, |url| url.place);
-        let (what, hint) = match place {
-            // There may be no file that a step could be added to.
-            Place::Option(_) => ("makes no upgrade, and nothing is asked by HTTP", socket),
+        let (key, what, hint) = match (&place, address) {
+            // There may be no file that a step could be added to, and nobody wrote a key.
+            (Place::Option(_), Some(address)) => (
+                address,
+                "opens no WebSocket, and nothing is asked by HTTP",
+                socket,
+            ),
             _ => (
+                key.to_owned(),
                 "makes no upgrade, and there is no `[[step]]` that asks for anything",
                 format!("{socket}, or add a `[[step]]` such as `http = {{ url = \"/poll\" }}`"),
             ),
         };
-        check.problem(key, &place, what, hint);
+        check.problem(&key, &place, what, hint);
         return;
     }
     let mut wrong = |key: &str, place: &Place, hint: &str| {
