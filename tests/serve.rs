@@ -299,10 +299,7 @@ fn the_page_is_opened_in_the_browser() {
         } else {
             let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
             let note = errors.next().unwrap().unwrap();
-            assert!(
-                note.starts_with("note: no browser could be opened"),
-                "{note}"
-            );
+            assert_eq!(note, "note: no browser could be opened");
             let hint = errors.next().unwrap().unwrap();
             assert_eq!(hint, format!("hint: open {page} yourself"));
         }

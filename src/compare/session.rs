@@ -253,7 +253,7 @@ impl Setting {
     /// The first difference between this one and a new one; `None` where they can be compared.
     pub fn differs(&self, new: &Self) -> Option<Mismatch> {
         let overrides = |setting: &Self| match setting.overrides.as_slice() {
-            [] => "none".to_owned(),
+            [] => "no option".to_owned(),
             some => visible(&some.join(" ")),
         };
         let short = |setting: &Self| setting.sha256.chars().take(12).collect::<String>();
@@ -264,11 +264,7 @@ impl Setting {
                 visible(&new.scenario),
             ),
             ("the scenario (its SHA-256)", short(self), short(new)),
-            (
-                "what the command line changes",
-                overrides(self),
-                overrides(new),
-            ),
+            ("the command line", overrides(self), overrides(new)),
             (
                 "the kind of target",
                 visible(&self.target),

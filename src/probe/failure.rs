@@ -71,6 +71,7 @@ fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
         Cause::HttpStatus => match status {
             "401" | "403" => "give what the server asks for: --header \"Authorization: Bearer …\"",
             "404" | "405" => "check the path of the address",
+            "200" => "check the path of the address: a web page is there, not a WebSocket",
             "301" | "302" | "303" | "307" | "308" => "use the address it names",
             "429" | "503" if failed.retry_after.is_some() => {
                 "try again after that time; clients of a scenario wait for it with `reconnect = { retry_after = true }`"

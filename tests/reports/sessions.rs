@@ -116,7 +116,7 @@ fn the_first_difference_is_named() {
         ),
         (
             |run| run.options.overrides.push("--duration 9s".into()),
-            "what the command line changes",
+            "the command line",
         ),
         (
             |run| run.parts = super::parts::in_parts().parts,
