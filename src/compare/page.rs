@@ -8,8 +8,8 @@ use askama::Template;
 use super::judge::{Compared, Evidence, growth, percent};
 use super::session::Session;
 use super::table::{self, OF_INTERVAL, Table};
-use crate::report::Frame;
 use crate::report::picture::{Bound, Colour, Difference, Svg, difference_axis};
+use crate::report::{Frame, Piece, pieces};
 use crate::scenario::{BaselineGate, Subject};
 use crate::units::{counted, cut, visible};
 use crate::verdict::{Exit, GateResult, Observed, Standing};
@@ -61,7 +61,7 @@ struct Row {
     symbol: &'static str,
     verdict: &'static str,
     gate: String,
-    why: String,
+    why: Vec<Piece>,
     name: String,
     base: String,
     new: String,
@@ -227,7 +227,7 @@ impl Table {
             symbol: table::symbol(standing),
             verdict: standing.word(),
             gate: cut(&visible(&gate.text), LONGEST),
-            why: cut(&visible(&judged.why), LONGEST),
+            why: pieces(&cut(&judged.why, LONGEST)),
             name: cut(&table::name(&gate.subject), LONGEST),
             ..row
         }

@@ -39,7 +39,7 @@ pub use github::write as github;
 pub use histogram_csv::write as histogram_csv;
 pub use hlog::write as hlog;
 pub use host::Host;
-pub(crate) use html::Frame;
+pub(crate) use html::{Frame, Piece, pieces};
 pub use html::{LivePage, live as live_page, policy as html_policy, write as html};
 pub use intervals_jsonl::{
     head as intervals_head, lines as interval_lines, write as intervals_jsonl,

@@ -255,6 +255,14 @@ pub(super) fn origin(from: Origin) -> &'static str {
     }
 }
 
+/// How long was measured, for people: `none` where nothing was.
+pub(super) fn measured(run: &Run) -> String {
+    match run.summary.measured_seconds {
+        0.0 => "none".to_owned(),
+        seconds => span(seconds),
+    }
+}
+
 /// Formats seconds for people: `38.2 s`, or `12m30s` from two minutes on.
 pub(super) fn span(seconds: f64) -> String {
     if seconds < 120.0 {

@@ -214,6 +214,8 @@ test('no page scrolls sideways on a phone', async () => {
     await everyPage({ width: 390, mode }, async (page, name) => {
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       assert(width <= 390, `${name} is ${width} px wide`);
+      const cut = await page.$$eval('.gates', tables => tables.map(table => table.scrollWidth - table.parentElement.clientWidth));
+      assert(cut.every(px => px <= 0), `${name}: its gates are ${cut} px too wide`);
       await shoot(page, `${name}-390-${mode}`);
     });
   }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::piece::{Piece, pieces};
 use super::room::Room;
 use super::tables::CODES;
 use crate::report::picture::{
@@ -46,7 +47,7 @@ impl Mark {
 pub(super) struct GateRow {
     pub(super) mark: Mark,
     pub(super) gate: String,
-    pub(super) seen: String,
+    pub(super) seen: Vec<Piece>,
     pub(super) bar: Option<Svg>,
     /// `15.7 × the limit`, where it is above.
     pub(super) far: Option<String>,
@@ -63,7 +64,7 @@ pub(super) fn gates(run: &Run, room: &Room) -> (Vec<GateRow>, usize) {
         GateRow {
             mark: Mark::of(Stands::of_gate(gate)),
             gate: cut(&visible(&gate.gate), LONGEST),
-            seen: cut(&visible(&seen(gate)), LONGEST),
+            seen: pieces(&cut(&seen(gate), LONGEST)),
             bar: both.and_then(|(seen, limit)| gate_bar(seen, limit, gate.passed)),
             far: both
                 .filter(|_| !gate.passed)
@@ -90,7 +91,7 @@ pub(super) struct Promise {
     pub(super) from: Option<String>,
     /// The times or close codes that were seen.
     pub(super) seen: String,
-    pub(super) why: String,
+    pub(super) why: Vec<Piece>,
     pub(super) n: String,
     /// What each connection did; `None` if that was not judged one by one, or is not known any more.
     pub(super) picture: Option<Svg>,
@@ -139,7 +140,7 @@ fn promise(promise: &ContractResult, ends: Option<&CohortEnds>, room: &mut usize
         expected: cut(&visible(&expected(promise)), LONGEST),
         from: promise.from.map(|from| format!("from {}", origin(from))),
         seen,
-        why: cut(&visible(&promise.why), LONGEST),
+        why: pieces(&cut(&promise.why, LONGEST)),
         n: human_count(promise.n),
         picture,
     }

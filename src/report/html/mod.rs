@@ -7,6 +7,7 @@ mod figures;
 mod frame;
 mod judged;
 mod live;
+mod piece;
 mod room;
 mod spectrum;
 mod tables;
@@ -20,17 +21,17 @@ use self::figures::{Figure, OverTime, Spark};
 pub(crate) use self::frame::Frame;
 use self::judged::{GateRow, Promised};
 pub use self::live::{LivePage, live};
+use self::piece::shown;
+pub(crate) use self::piece::{Piece, pieces};
 use self::room::Room;
 use self::tables::{Ending, EndsRow, Shared, TimesRow};
 use super::headline::{Headline, Pings};
 use super::picture::{Json, SAVE, SCRIPT, Svg};
 use super::run::{Run, copy};
 use super::tables::most;
-use super::words::{began, sentence, span};
-use crate::units::{counted, cut, human_count, human_ns, visible};
-
-/// The longest text that is no table: a doubt, a description, what the command line changed. In characters.
-const LONGEST: usize = 600;
+use super::times::covered;
+use super::words::{began, measured, sentence, span};
+use crate::units::{counted, human_count, human_ns, visible};
 
 /// What stands around the copy of the run, in bytes: its script, and its button.
 const COPY_AROUND: usize = 400;
@@ -100,12 +101,6 @@ struct Note {
     kind: &'static str,
     text: Vec<Piece>,
     hint: Vec<Piece>,
-}
-
-/// A part of a text: words, or what stood between backticks.
-struct Piece {
-    is_code: bool,
-    text: String,
 }
 
 /// The policy of the page that [`write()`] writes, for who serves it.
@@ -204,7 +199,7 @@ impl<'a> Page<'a> {
             began: began(run),
             scenario: lines(&run.scenario.text, room.text),
             ran: span(run.summary.seconds),
-            measured: span(run.summary.measured_seconds),
+            measured: measured(run),
             tiles: tiles(run),
             notes,
             more_notes,
@@ -321,22 +316,6 @@ fn notes(run: &Run) -> Vec<Note> {
         hint: hint(&warning.hint),
     });
     doubts.chain(warnings).collect()
-}
-
-/// A text that is safe to show, and not too long.
-fn shown(text: &str) -> String {
-    cut(&visible(text), LONGEST)
-}
-
-/// The parts of a text: every other one stood between backticks.
-fn pieces(text: &str) -> Vec<Piece> {
-    let shown = shown(text);
-    let parts = shown.split('`').enumerate();
-    let parts = parts.map(|(index, text)| Piece {
-        is_code: index % 2 == 1,
-        text: text.to_owned(),
-    });
-    parts.filter(|part| !part.text.is_empty()).collect()
 }
 
 /// What one needs to know to run it again.

@@ -232,7 +232,10 @@ pub(super) struct Ending {
 /// The first single ends, and how many more there are.
 pub(super) fn endings(run: &Run) -> (Vec<Ending>, u64) {
     let endings = &run.summary.endings;
-    let shown = endings.rows.iter().take(ENDINGS).map(|ending| {
+    let mut rows: Vec<_> = endings.rows.iter().collect();
+    // The rows come worker by worker; a reader wants the first end first.
+    rows.sort_by_key(|ending| (ending.ended_ns.is_none(), ending.ended_ns));
+    let shown = rows.into_iter().take(ENDINGS).map(|ending| {
         let ended = ending
             .ended_ns
             .map(|ended| format!("{:.3} s", ended.as_secs_f64()));

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use askama::Template;
 
 use super::{ProbeRecord, Search};
-use crate::report::html::Frame;
+use crate::report::html::{Frame, Piece, pieces};
 use crate::report::picture::{Colour, Limit, Load, LoadLine, Probe, Svg, Unit};
 use crate::units::{counted, human_count, human_ns, visible};
 
@@ -38,7 +38,7 @@ struct Row {
     value: String,
     class: &'static str,
     outcome: &'static str,
-    why: String,
+    why: Vec<Piece>,
     cells: [String; 5],
     /// The address of its report; empty where it was not run.
     report: String,
@@ -206,7 +206,7 @@ fn row(probe: &ProbeRecord) -> Row {
             _ => "maybe",
         },
         outcome: probe.outcome,
-        why: visible(&probe.why),
+        why: pieces(&probe.why),
         cells: [
             probe.connections.map(human_count).unwrap_or_default(),
             rate(probe.offered_per_s).unwrap_or_default(),

@@ -12,7 +12,7 @@ use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::processes::{self, Detail};
 use crate::report::run::Run;
 use crate::report::tables::{self, size};
-use crate::report::words::{began, border, span};
+use crate::report::words::{began, border, measured, span};
 use crate::units::{counted, human_count, visible};
 use crate::verdict::{Exit, View};
 
@@ -72,13 +72,10 @@ impl<W: Write> Text<'_, W> {
             self.page.aside(&run.scenario.description)?;
         }
         writeln!(self.page.out)?;
-        let measured = match run.summary.measured_seconds {
-            0.0 => "none".to_owned(),
-            seconds => span(seconds),
-        };
         let ran = format!(
-            "{}, {measured} of it measured; began {}",
+            "{}, {} of it measured; began {}",
             span(run.summary.seconds),
+            measured(run),
             began(run)
         );
         self.page.line("ran", &ran)?;
