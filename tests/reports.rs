@@ -27,7 +27,7 @@ use std::time::{Duration, SystemTime};
 use fixture::{Case, doubtful, healthy, troubled};
 use promises::promises;
 use serde_json::Value;
-use wsbench::measure::Histogram;
+use wsbench::measure::{Histogram, Value as Measured};
 use wsbench::report::{self, OutputSet, Run, Style};
 
 fn golden(name: &str, text: &str) {
@@ -222,6 +222,56 @@ fn everything(run: &Run) -> [String; 17] {
         written(|out| report::bench_json(run, out)),
         written(|out| report::openmetrics(run, out)),
     ]
+}
+
+/// A number with the name of a metric is that of the gate on it: who never opened was not lost.
+#[test]
+fn what_was_lost_is_what_a_gate_sees_as_lost() {
+    for (case, failed, lost) in [(troubled(), 2, 2), (doubtful(), 3, 0), (promises(), 0, 0)] {
+        let view = case.run.view();
+        assert_eq!(view.count("connections.failed"), failed);
+        assert_eq!(view.count("connections.lost"), lost);
+        let some = |count: u64, words: &str| match count {
+            0 => String::new(),
+            count => format!("{count} {words}"),
+        };
+        let (failed, lost) = (some(failed, "failed"), some(lost, "lost"));
+        let markdown = written(|out| report::markdown(&case.run, out));
+        let line = markdown
+            .lines()
+            .find(|line| line.starts_with("connections: "));
+        let line = line.unwrap();
+        let told = if lost.is_empty() { "0 lost" } else { &lost };
+        assert!(line.contains(&failed) && line.contains(told), "{line}");
+        let page = written(|out| report::html(&case.run, out));
+        let (_, tile) = page.split_once("<span>connections</span>").unwrap();
+        let (tile, _) = tile.split_once("</div>").unwrap();
+        assert!(tile.contains(&failed) && tile.contains(&lost), "{tile}");
+        assert_eq!(tile.contains("lost"), !lost.is_empty(), "{tile}");
+        let text = text(&case, Style::PLAIN);
+        let line = text.lines().find(|line| line.starts_with("connections"));
+        let line = line.unwrap();
+        assert!(line.contains(&lost), "{line}");
+        assert_eq!(line.contains("lost"), !lost.is_empty(), "{line}");
+    }
+}
+
+/// No format names a percentile of which too few samples tell.
+#[test]
+fn a_few_samples_have_no_percentile() {
+    let mut case = healthy();
+    let mut few = Histogram::new();
+    (1..=20).for_each(|ms| few.record(ms * 1_000_000));
+    for metric in &mut case.run.summary.metrics {
+        if let Measured::Histogram(times) = &mut metric.value {
+            **times = few.clone();
+        }
+    }
+    let page = written(|out| report::html(&case.run, out));
+    let (_, tile) = page.split_once("<span>heartbeat.rtt ").unwrap();
+    let (tile, _) = tile.split_once("</div>").unwrap();
+    assert!(tile.starts_with("max</span> <b>20.0 ms</b>"), "{tile}");
+    assert!(tile.ends_with(", 40 samples</small>"), "{tile}");
 }
 
 #[test]

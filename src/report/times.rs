@@ -1,7 +1,8 @@
 //! Which times a run has, in the order in which people ask for them, and which percentiles of them say something.
 
-use crate::measure::Histogram;
-use crate::verdict::{View, samples_for};
+use crate::verdict::View;
+
+pub(super) use crate::verdict::covered;
 
 /// What the names of times begin with, the most wanted first. Others come behind these.
 const ORDER: [&str; 8] = [
@@ -26,10 +27,4 @@ pub(super) fn names<'a>(view: &View<'a>) -> Vec<&'a str> {
     let rank = |name: &&str| ORDER.iter().position(|start| name.starts_with(start));
     names.sort_by_key(|name| rank(name).unwrap_or(ORDER.len()));
     names
-}
-
-/// A percentile in nanoseconds; `None` where there are too few samples for it.
-pub(super) fn covered(times: &Histogram, percent: f64) -> Option<u64> {
-    let is_covered = times.count() >= samples_for(percent);
-    times.percentile(percent).filter(|_| is_covered)
 }

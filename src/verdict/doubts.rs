@@ -16,7 +16,8 @@ use super::seen::Seen;
 use super::shifted;
 use super::tunnels;
 use super::unnamed::Unnamed;
-use super::view::{View, looked_at};
+use super::view::{View, is_gated_by, looked_at};
+use super::warnings::covered;
 use crate::metric::{self, Cause, Counter, Timer};
 use crate::scenario::{Cohort, Gate, PromiseKind, Scenario};
 use crate::units::Nanos;
@@ -257,7 +258,7 @@ fn reason(run: &Run<'_>, generator: &Generator<'_>, own: GeneratorProblem) -> Di
             let late = run.view.histogram(Timer::ScheduleLateness.name());
             let late = late.unwrap_or_default();
             Distrust::SendsLate {
-                p99_ns: late.percentile(99.0).unwrap_or(0),
+                p99_ns: covered(&late, 99.0),
                 max_ns: late.max().unwrap_or(0),
             }
         }

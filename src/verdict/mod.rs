@@ -49,4 +49,4 @@ pub use seen::Seen;
 pub use unnamed::Unnamed;
 pub use view::{GateCohort, View, looked_at};
 pub use warning::Warning;
-pub use warnings::{LATE_NS, samples_for};
+pub use warnings::{LATE_NS, covered, samples_for};

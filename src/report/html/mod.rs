@@ -267,17 +267,14 @@ fn tiles(run: &Run) -> Vec<Tile> {
         )
     }));
     tiles.extend(times.and_then(|(name, times)| {
-        let [p50, p99, max] = [
-            times.percentile(50.0)?,
-            times.percentile(99.0)?,
-            times.max()?,
-        ]
-        .map(human_ns);
-        Some(tile(
-            &format!("{name} p99"),
-            p99,
-            format!("p50 {p50}, max {max}"),
-        ))
+        let max = human_ns(times.max()?);
+        let p50 = covered(&times, 50.0).map(|p50| format!("p50 {}", human_ns(p50)));
+        let (which, value, last) = match covered(&times, 99.0) {
+            Some(p99) => ("p99", human_ns(p99), format!("max {max}")),
+            None => ("max", max, counted(times.count(), "sample")),
+        };
+        let more: Vec<String> = p50.into_iter().chain([last]).collect();
+        Some(tile(&format!("{name} {which}"), value, more.join(", ")))
     }));
     tiles.extend(pings.map(|pings| match pings {
         Pings::Ours { missed, sent, dead } => tile(

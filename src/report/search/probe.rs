@@ -104,7 +104,7 @@ impl ProbeRecord {
             times: times.as_ref().map(|(name, _)| name.clone()),
             failed: Some(run.summary.total(Counter::ConnectionsFailed.name())),
             timed_out: Some(view.total(Counter::MessagesTimedOut.name())),
-            lateness_p99_us: lateness.and_then(|times| times.percentile(99.0)).map(us),
+            lateness_p99_us: lateness.and_then(|times| covered(&times, 99.0)).map(us),
             generator_cpu: gauge(run, Gauge::GeneratorCpu).map(|cpu| milli(cpu.mean)),
             target_rss: gauge(run, Gauge::TargetRss).map(|rss| rss.mean.round()),
             target_cpu: gauge(run, Gauge::TargetCpu).map(|cpu| milli(cpu.mean)),

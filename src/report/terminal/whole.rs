@@ -2,6 +2,7 @@
 
 use crate::measure::Summary;
 use crate::metric::{Counter, Timer};
+use crate::report::times::covered;
 use crate::units::{counted, human_count, human_ns, roughly};
 
 /// How long it ran, what became of its connections, and how its heartbeat fared.
@@ -19,16 +20,14 @@ pub fn in_all(whole: &Summary) -> String {
     }
     let rtt = (whole.totals.iter()).filter(|row| row.name == Timer::HeartbeatRtt.name());
     if let Some(rtt) = Summary::merged(rtt) {
-        let of = |percentile| {
-            rtt.percentile(percentile)
-                .map_or_else(String::new, human_ns)
-        };
-        let worst = rtt.max().map_or_else(String::new, human_ns);
-        parts.push(format!(
-            "round trip p50 {}, p99 {}, at worst {worst}",
-            of(50.0),
-            of(99.0)
-        ));
+        let of = |name, time: Option<u64>| Some(format!("{name} {}", human_ns(time?)));
+        let told = [
+            of("p50", covered(&rtt, 50.0)),
+            of("p99", covered(&rtt, 99.0)),
+            of("max", rtt.max()),
+        ];
+        let told: Vec<String> = told.into_iter().flatten().collect();
+        parts.push(format!("round trip {}", told.join(", ")));
     }
     let lasted = std::time::Duration::from_secs_f64(whole.seconds);
     format!("all together, {}: {}", roughly(lasted), parts.join("; "))

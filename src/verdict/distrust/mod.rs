@@ -109,8 +109,8 @@ pub enum Distrust {
     },
     /// A latency limit was broken, but it held when counted from the actual send.
     SendsLate {
-        /// The 99th percentile of how late sends were, in nanoseconds.
-        p99_ns: u64,
+        /// The 99th percentile of how late sends were, in nanoseconds; `None` where there were too few for it.
+        p99_ns: Option<u64>,
         /// The longest lateness of a send, in nanoseconds.
         max_ns: u64,
     },

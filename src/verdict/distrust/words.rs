@@ -194,12 +194,14 @@ impl fmt::Display for Distrust {
                 were(*not_sent),
                 NOT_SENT_LIMIT * 100.0
             ),
-            Self::SendsLate { p99_ns, max_ns } => write!(
-                f,
-                "sends were late, p99 {} and at most {}: counted from the actual send the limit was kept",
-                human_ns(*p99_ns),
-                human_ns(*max_ns)
-            ),
+            Self::SendsLate { p99_ns, max_ns } => {
+                f.write_str("sends were late, ")?;
+                if let Some(p99) = p99_ns {
+                    write!(f, "p99 {} and ", human_ns(*p99))?;
+                }
+                let most = human_ns(*max_ns);
+                write!(f, "at most {most}: counted from the actual send the limit was kept")
+            }
             Self::WorkersLate {
                 longest_ns,
                 p99_9_ns,

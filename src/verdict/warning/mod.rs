@@ -76,8 +76,10 @@ pub enum Warning {
     },
     /// Sends were late, but not so late that the results cannot be trusted.
     SendsLate {
-        /// The 99th percentile of how late sends were, in nanoseconds.
-        p99_ns: u64,
+        /// The 99th percentile of how late sends were, in nanoseconds; `None` where there were too few for it.
+        p99_ns: Option<u64>,
+        /// The longest lateness of a send, in nanoseconds.
+        max_ns: u64,
         /// Whether sends follow a schedule; if not, some waited for the server.
         open_model: bool,
         /// Messages that were sent late because the server took no bytes.

@@ -165,9 +165,15 @@ impl fmt::Display for Warning {
                 names.join("`, `")
             ),
             Self::SendsLate {
-                p99_ns, held_up, ..
+                p99_ns,
+                max_ns,
+                held_up,
+                ..
             } => {
-                write!(f, "sends were late: p99 {}", human_ns(*p99_ns))?;
+                match p99_ns {
+                    Some(p99) => write!(f, "sends were late: p99 {}", human_ns(*p99)),
+                    None => write!(f, "sends were late: at most {}", human_ns(*max_ns)),
+                }?;
                 match held_up {
                     0 => Ok(()),
                     held_up => write!(

@@ -7,6 +7,7 @@ use crate::verdict::generator::{BUSY_MEAN, cpu};
 use crate::verdict::lag::{CUT_NS, Lag};
 use crate::verdict::view::View;
 use crate::verdict::warning::Warning;
+use crate::verdict::warnings::covered;
 
 /// If it uses this part of all its cores in any one second, the generator may limit the run.
 const BUSY_PEAK: f64 = 0.95;
@@ -43,9 +44,9 @@ pub(super) fn throttled(facts: &Facts) -> Option<Warning> {
 
 pub(super) fn sends_late(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
     let late = view.histogram(Timer::ScheduleLateness.name())?;
-    let p99_ns = late.percentile(99.0)?;
-    (p99_ns > LATE_NS).then(|| Warning::SendsLate {
-        p99_ns,
+    (late.percentile(99.0)? > LATE_NS).then(|| Warning::SendsLate {
+        p99_ns: covered(&late, 99.0),
+        max_ns: late.max().unwrap_or(0),
         open_model: is_open_model(scenario),
         held_up: view.count(Counter::MessagesHeldUp.name()),
     })

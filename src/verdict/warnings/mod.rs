@@ -8,7 +8,7 @@ mod generator;
 mod samples;
 
 pub use self::generator::LATE_NS;
-pub use self::samples::samples_for;
+pub use self::samples::{covered, samples_for};
 use super::answers::Asked;
 use super::clocks;
 use super::distrust::{Distrust, Doubt};

@@ -1,6 +1,6 @@
 //! Distributions that say less than they seem to: with few samples, or with times that a histogram cannot hold.
 
-use crate::measure::{Summary, Value};
+use crate::measure::{Histogram, Summary, Value};
 use crate::scenario::{Scenario, Selector, Stat, Subject};
 use crate::verdict::view::View;
 use crate::verdict::warning::Warning;
@@ -45,6 +45,12 @@ fn shown(selector: &Selector) -> String {
     } else {
         format!("{}{{{}}}", selector.metric, places.join(", "))
     }
+}
+
+/// A percentile (below 100) in nanoseconds; `None` where there are too few samples for it.
+pub fn covered(times: &Histogram, percent: f64) -> Option<u64> {
+    let is_covered = times.count() >= samples_for(percent);
+    times.percentile(percent).filter(|_| is_covered)
 }
 
 /// How many samples a percentile (below 100) needs to be meaningful: ten above it.

@@ -35,7 +35,7 @@ fn a_busy_generator_matters_differently_in_a_closed_model() {
 #[test]
 fn late_sends_are_said_once() {
     let mut run = Run::healthy();
-    run.late(1_500_000, 100);
+    run.late(1_500_000, 1_000);
     assert_eq!(
         found(&scenario(), &run)[0].to_string(),
         "sends were late: p99 1.50 ms"
@@ -46,10 +46,21 @@ fn late_sends_are_said_once() {
     assert_eq!(kinds, ["sends_late"]);
 }
 
+/// Of thirty sends the p99 would be the latest of them.
+#[test]
+fn a_few_late_sends_have_no_percentile() {
+    let mut run = Run::healthy();
+    run.late(19_100_000, 30);
+    assert_eq!(
+        found(&scenario(), &run)[0].to_string(),
+        "sends were late: at most 19.1 ms"
+    );
+}
+
 #[test]
 fn what_the_server_did_not_take_is_told() {
     let mut run = Run::healthy();
-    run.late(2_000_000, 100)
+    run.late(2_000_000, 1_000)
         .not_sent(500)
         .add(Counter::MessagesNotTaken, 500)
         .add(Counter::MessagesHeldUp, 30);
