@@ -156,13 +156,19 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
         let closed = metric::error(Cause::ClosedByPeer);
         let judged = all.iter().filter(|cohort| cohort.is_looked_at(&closed));
         let seen = Seen::of(run.view.all(), &judged.copied().collect::<Vec<_>>());
-        let all = losses(&all);
+        let lost = losses(&all);
+        let metric = match lost.lost {
+            0 if lost.closed > 0 => metric::error(Cause::StepFailed),
+            _ => Counter::ConnectionsLost.name().into(),
+        };
+        let is_gated = |cohort: &&Cohort| is_gated_by(run.scenario, |one| one == metric, cohort);
         Distrust::ConnectionsLost {
-            lost: all.lost,
-            closed: all.closed,
-            opened: all.opened,
-            missed: all.missed,
-            due: all.due,
+            lost: lost.lost,
+            closed: lost.closed,
+            opened: lost.opened,
+            missed: lost.missed,
+            due: lost.due,
+            gated: all.iter().any(is_gated),
             seen,
         }
     };

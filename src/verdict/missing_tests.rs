@@ -234,6 +234,31 @@ fn clients_that_come_back_are_missed_only_in_between() {
     );
 }
 
+/// Nobody is advised to write the gate that is there, and has failed.
+#[test]
+fn the_gate_that_is_there_is_not_advised() {
+    let mut gated = scenario();
+    gated.gates.pass = vec![gate(Stat::Count, "messages.sent", Op::Greater, 0.0)];
+    let hint = |scenario: &Scenario, closed: u64, lost: u64| {
+        let mut run = Run::healthy();
+        run.add(Counter::ConnectionsLost, lost)
+            .cause(Cause::StepFailed, closed);
+        let mut found = found(scenario, &run).into_iter();
+        let lost = found.find(|one| one.kind() == "connections_lost");
+        lost.and_then(|lost| lost.hint()).unwrap()
+    };
+    assert!(hint(&gated, 0, 10).contains("count(connections.lost) == 0"));
+    assert!(hint(&gated, 10, 0).contains("count(errors.step_failed) == 0"));
+    let none_lost = gate(Stat::Count, "connections.lost", Op::Equal, 0.0);
+    gated.gates.pass.push(none_lost);
+    let see = "see connections.csv for when and why each of them ended";
+    assert_eq!(hint(&gated, 0, 10), see);
+    assert!(hint(&gated, 10, 0).contains("count(errors.step_failed) == 0"));
+    let none_failed = gate(Stat::Count, "errors.step_failed", Op::Equal, 0.0);
+    gated.gates.pass.push(none_failed);
+    assert_eq!(hint(&gated, 10, 0), see);
+}
+
 /// Without messages on a schedule, the time that connections were open tells how much was missing.
 #[test]
 fn listeners_that_come_back_are_missed_while_they_are_not_open() {

@@ -97,6 +97,8 @@ pub enum Distrust {
         missed: u64,
         /// Of clients that reconnect: messages that were due.
         due: u64,
+        /// Whether a gate makes such an end a failure already.
+        gated: bool,
         /// What the server did.
         seen: Seen,
     },

@@ -48,16 +48,26 @@ impl Distrust {
                 Some(hint.into())
             }
             Self::NoStep { .. } => Some(BEGIN_LATER.into()),
-            Self::ConnectionsLost { lost: 0, closed: 1.., .. } => Some(
-                "see connections.csv; the gate `count(errors.step_failed) == 0` makes each of them a failure"
-                    .into(),
-            ),
-            Self::ConnectionsLost { seen, .. } => Some(
-                seen.hint_of_close().unwrap_or(
-                    "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure",
-                )
-                .into(),
-            ),
+            Self::ConnectionsLost {
+                lost,
+                closed,
+                gated,
+                seen,
+                ..
+            } => {
+                let by_steps = *lost == 0 && *closed > 0;
+                let hint = match (seen.hint_of_close(), gated) {
+                    (Some(hint), _) if !by_steps => hint,
+                    (_, true) => "see connections.csv for when and why each of them ended",
+                    (_, false) if by_steps => {
+                        "see connections.csv; the gate `count(errors.step_failed) == 0` makes each of them a failure"
+                    }
+                    (_, false) => {
+                        "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure"
+                    }
+                };
+                Some(hint.into())
+            }
             Self::NotSent { .. } => Some(
                 "offer less with `rate` or `connections`, give it more workers, or run it on more cores"
                     .into(),
@@ -163,6 +173,7 @@ impl fmt::Display for Distrust {
                 missed,
                 due,
                 seen,
+                ..
             } => {
                 let all = counted(*opened, "connection");
                 let mut ends = Vec::new();
