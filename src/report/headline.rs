@@ -11,7 +11,9 @@ pub(super) struct Headline {
     pub(super) opened: (u64, u64),
     /// Connections that were open when it began; 0 for a run of one report.
     pub(super) before: u64,
-    /// Connections of healthy cohorts that failed, or were declared dead.
+    /// Connections of healthy cohorts that never opened.
+    pub(super) failed: u64,
+    /// Those that opened and ended before their time: as gates on `connections.lost` see it.
     pub(super) lost: u64,
     /// Messages sent in a measured second; `None` if none were sent.
     pub(super) rate: Option<f64>,
@@ -44,7 +46,8 @@ impl Headline {
                 all(Counter::ConnectionsAttempted),
             ),
             before: run.summary.border.map_or(0, |border| border.open),
-            lost: healthy(Counter::ConnectionsFailed) + healthy(Counter::ConnectionsDead),
+            failed: healthy(Counter::ConnectionsFailed),
+            lost: healthy(Counter::ConnectionsLost),
             rate: (sent > 0 && seconds > 0.0).then(|| sent as f64 / seconds),
             times: first_times(&view),
             pings: match (pings, of_server) {

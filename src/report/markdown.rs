@@ -146,6 +146,7 @@ impl Text {
         let Headline {
             opened: (opened, attempted),
             before,
+            failed,
             lost,
             rate,
             pings,
@@ -154,12 +155,19 @@ impl Text {
         let of = |some, all| format!("{} of {}", human_count(some), human_count(all));
         let mut parts = vec![format!("connections: {} opened", of(opened, attempted))];
         parts.extend((before > 0).then(|| format!("{} open before", human_count(before))));
+        parts.extend((failed > 0).then(|| format!("{} failed", human_count(failed))));
         parts.push(format!("{} lost", human_count(lost)));
         parts.extend(
             rate.map(|rate| format!("messages: {}/s sent", human_count(rate.round() as u64))),
         );
         parts.extend(pings.map(|pings| match pings {
-            Pings::Ours { missed, sent, .. } => format!("pings: {} missed", of(missed, sent)),
+            Pings::Ours { missed, sent, dead } => {
+                let dead = match dead {
+                    0 => String::new(),
+                    dead => format!(", {} dead", counted(dead, "connection")),
+                };
+                format!("pings: {} missed{dead}", of(missed, sent))
+            }
             Pings::Servers(received) => format!("pings of the server: {}", human_count(received)),
         }));
         self.line(&format!("{}\n", parts.join(" · ")));

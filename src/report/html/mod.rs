@@ -238,6 +238,7 @@ fn tiles(run: &Run) -> Vec<Tile> {
     let Headline {
         opened: (opened, attempted),
         before,
+        failed,
         lost,
         rate,
         times,
@@ -252,11 +253,12 @@ fn tiles(run: &Run) -> Vec<Tile> {
         0 => String::new(),
         count => format!(", {} {words}", human_count(count)),
     };
-    let (before, lost) = (some(before, "open before"), some(lost, "lost"));
+    let before = some(before, "open before");
+    let (failed, lost) = (some(failed, "failed"), some(lost, "lost"));
     let mut tiles = vec![tile(
         "connections",
         human_count(opened),
-        format!("of {} opened{before}{lost}", human_count(attempted)),
+        format!("of {} opened{before}{failed}{lost}", human_count(attempted)),
     )];
     tiles.extend(rate.map(|rate| {
         let measured = span(run.summary.measured_seconds);

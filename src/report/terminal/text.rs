@@ -92,6 +92,9 @@ impl<W: Write> Text<'_, W> {
             self.told(Counter::ConnectionsFailed, "failed"),
             self.told(Counter::ConnectionsDead, "dead"),
         ];
+        // Where an end is expected none is lost: those are left out, as gates leave them out.
+        let lost = self.view.count(Counter::ConnectionsLost.name());
+        parts.extend((lost > 0).then(|| format!("{} lost", human_count(lost))));
         parts.extend(self.if_any(Counter::ConnectionsAbandoned, "abandoned"));
         parts.extend(self.if_any(Counter::ConnectionsReconnected, "reconnected"));
         parts.extend(self.if_any(Counter::ConnectionsSkipped, "skipped"));
