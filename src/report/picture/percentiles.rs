@@ -66,7 +66,7 @@ impl Percentiles<'_> {
                 let mut path = Path::new();
                 points.flatten().for_each(|(x, y)| path.dot(x, y));
                 let dots = [("stroke-linecap", "round"), ("stroke-opacity", ".75")];
-                chart.writer.line(path, one.colour, "3", &dots);
+                chart.writer.line(path, one.colour, "5", &dots);
             } else {
                 let width = if one.name == "p99" { "1.8" } else { "1.5" };
                 Trace::of(points).draw(&mut chart.writer, one.colour, width, None);
@@ -74,7 +74,11 @@ impl Percentiles<'_> {
         }
         chart.end_marks();
         let labels = series.iter().filter_map(|one| {
-            let value = time.middle(&one.values)?;
+            // Beside the slowest of all stands that one, as its name says; beside the others a usual value.
+            let value = match one.name.as_str() {
+                "max" => one.most(),
+                _ => time.middle(&one.values),
+            }?;
             Some(Label {
                 name: one.name.clone(),
                 value: one.unit.value(value),
@@ -134,5 +138,40 @@ impl Percentiles<'_> {
             path.close();
         }
         path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_is_named_beside_the_chart_and_not_the_usual_of_the_slowest() {
+        let row = |ms: u64| Quantiles {
+            p50: Some(1_000_000),
+            max: Some(ms * 1_000_000),
+            ..Quantiles::default()
+        };
+        let rows = [row(2), row(1_000), row(3)];
+        let chart = Percentiles {
+            rows: &rows,
+            with_phases: false,
+        };
+        let about = About {
+            id: "latency",
+            title: "Latency",
+            sentence: "",
+        };
+        let time = Time {
+            to: 3.0,
+            step: 1.0,
+            ..Time::default()
+        };
+        let svg = chart.draw(&about, &time);
+        let (_, label) = svg.as_str().rsplit_once(">max<").unwrap();
+        assert!(
+            label.contains("1.00 s") && !label.contains("3.00 ms"),
+            "{label}"
+        );
     }
 }
