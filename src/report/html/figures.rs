@@ -118,7 +118,7 @@ impl<'a> OverTime<'a> {
             return;
         }
         let sentence = format!(
-            "{}, the stronger the colour, the more took so long; what the percentiles hide shows as bands.",
+            "{}. The stronger the colour, the more of them took that long. Bands show what percentiles hide.",
             counted(samples, "answer")
         );
         self.add("heat", "Every answer", sentence, |about, time| {
@@ -302,11 +302,11 @@ impl<'a> OverTime<'a> {
         };
         let sentence = match self.time.middle(&values) {
             Some(middle) => format!(
-                "{} in the middle, {} at most.",
+                "Median {}, at most {}.",
                 unit.value(middle),
                 unit.value(most)
             ),
-            None => format!("{} at most.", unit.value(most)),
+            None => format!("At most {}.", unit.value(most)),
         };
         self.add(id, title, sentence, |about, time| {
             let lines = [Line {
