@@ -205,7 +205,8 @@ impl Searching<'_> {
                 )
             }
             Ended::Ran(run, outcome) => {
-                let record = ProbeRecord::of(number, value, r#try, outcome, &run, folder);
+                let arrives = matches!(self.args.vary, Vary::Arrivals);
+                let record = ProbeRecord::of(number, value, r#try, outcome, &run, arrives, folder);
                 (outcome, record)
             }
         };

@@ -17,6 +17,7 @@ fn probe(number: usize, value: u64, outcome: Outcome, p99_us: f64) -> ProbeRecor
     };
     let open = value as f64;
     ProbeRecord {
+        attempted: Some(value),
         connections: Some(value),
         open: Some(value),
         offered_per_s: Some(10.0 * open),
@@ -125,6 +126,50 @@ fn the_cost_of_a_connection_is_what_each_adds() {
     assert_eq!(rates.processor(), None);
     let knee = search(Bound::None).knee();
     assert_eq!(knee, Some(400.0), "800 are far slower");
+}
+
+/// What 1,000 connections cost is not said where it may be more than a core.
+#[test]
+fn a_bound_that_says_nothing_is_not_said() {
+    let of = |share: f64| {
+        let mut search = search(Bound::None);
+        let cpu = search.probes.iter_mut().map(|probe| &mut probe.target_cpu);
+        cpu.for_each(|cpu| *cpu = cpu.map(|cpu| cpu * share));
+        search.probes.retain(|probe| probe.value < 400);
+        let mut notes = search.notes().into_iter();
+        notes.find(|note| note.starts_with("processor"))
+    };
+    let said = "processor of the server: less than 50 % of a core for 1,000 connections";
+    assert_eq!(of(0.1).as_deref(), Some(said), "5 % over 100 connections");
+    let mut narrow = search(Bound::None);
+    narrow.probes.truncate(2);
+    for (probe, open) in narrow.probes.iter_mut().zip([10, 30]) {
+        (probe.open, probe.target_cpu) = (Some(open), Some(1.0));
+    }
+    assert!(narrow.processor().is_some_and(|each| each.is_err()));
+    assert!(
+        !narrow
+            .notes()
+            .iter()
+            .any(|note| note.starts_with("processor"))
+    );
+}
+
+/// The connections of a ramp-up are offered at no rate, but how many of them opened is known.
+#[test]
+fn a_search_without_messages_shows_what_opened() {
+    let mut search = search(Bound::Broke(800));
+    for probe in &mut search.probes {
+        (probe.offered_per_s, probe.achieved_per_s) = (None, None);
+    }
+    let page = written(|out| search_html(&search, out));
+    assert!(page.contains("<b>Opened of the connections that were tried</b>"));
+    assert!(!page.contains("/s</td>"), "{page}");
+    assert_eq!(
+        page.matches(&format!("; {}.</span>", search.result()))
+            .count(),
+        1
+    );
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use super::Search;
 use crate::report::numbers::{cell, text_cell};
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "probe",
     "value",
     "try",
     "outcome",
     "why",
+    "attempted",
     "connections",
     "offered_per_s",
     "achieved_per_s",
@@ -42,6 +43,7 @@ pub fn write(search: &Search, out: impl Write) -> io::Result<()> {
             probe.r#try.to_string(),
             probe.outcome.to_owned(),
             text_cell(&probe.why),
+            count(probe.attempted),
             count(probe.connections),
             cell(probe.offered_per_s),
             cell(probe.achieved_per_s),

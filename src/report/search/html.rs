@@ -79,7 +79,12 @@ impl Search {
             |probe| probe.target_cpu,
         );
         let all = [self.times(), self.achieved(), memory, processor];
-        all.into_iter().flatten().collect()
+        let mut all: Vec<Figure> = all.into_iter().flatten().collect();
+        // The result stands once, not below each picture of the same probes.
+        all.iter_mut()
+            .skip(1)
+            .for_each(|figure| figure.sentence.clear());
+        all
     }
 
     /// The percentiles over load; `None` where nothing was timed.
@@ -112,23 +117,29 @@ impl Search {
         )
     }
 
-    /// How much of what was offered was done.
+    /// How much of what was offered was done: where there are no messages, how many of the connections opened.
     fn achieved(&self) -> Option<Figure> {
-        let points = self.points(|probe| {
-            let offered = probe.offered_per_s.filter(|offered| *offered > 0.0)?;
-            Some(100.0 * probe.achieved_per_s? / offered)
-        });
+        let share = |done: f64, all: f64| (all > 0.0).then(|| 100.0 * done / all);
+        let rates = self.points(|probe| share(probe.achieved_per_s?, probe.offered_per_s?));
+        let (name, title, points) = match rates.is_empty() {
+            false => ("achieved", "Achieved of what was offered", rates),
+            true => {
+                let opened =
+                    |probe: &ProbeRecord| share(probe.connections? as f64, probe.attempted? as f64);
+                (
+                    "opened",
+                    "Opened of the connections that were tried",
+                    self.points(opened),
+                )
+            }
+        };
         let line = LoadLine {
-            name: "achieved",
+            name,
             colour: Colour::P90,
             probes: &points,
         };
-        self.figure(
-            ("achieved", "Achieved of what was offered".to_owned()),
-            Unit::Percent,
-            &[line],
-            None,
-        )
+        let title = title.to_owned();
+        self.figure(("achieved", title), Unit::Percent, &[line], None)
     }
 
     /// What the target used over connections; `None` where its process is not known, or something else was varied.

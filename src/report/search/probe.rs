@@ -24,11 +24,14 @@ pub struct ProbeRecord {
     pub outcome: &'static str,
     /// The first gate or promise that was broken, or the first doubt; empty where it held.
     pub why: String,
+    /// Connections that were tried.
+    pub attempted: Option<u64>,
     /// Connections that opened.
     pub connections: Option<u64>,
     /// The mean number of connections that were open in the measured time.
     pub open: Option<u64>,
-    /// What was to be done in each second: messages, or connections where there are no messages.
+    /// What was to be done in each second: messages, or connections where clients arrive at a rate. Unknown where neither
+    /// is so: the connections of the ramp-up are not offered at a rate.
     pub offered_per_s: Option<f64>,
     /// What was done of it.
     pub achieved_per_s: Option<f64>,
@@ -77,21 +80,23 @@ impl ProbeRecord {
         Outcome::of(&evidence, |name| run.summary.total(name))
     }
 
-    /// What is known of a probe that was run.
+    /// What is known of a probe that was run. `arrives`: its clients arrive at a rate.
     pub fn of(
         probe: usize,
         value: u64,
         r#try: usize,
         outcome: Outcome,
         run: &Run,
+        arrives: bool,
         folder: String,
     ) -> Self {
         let view = run.view();
         let Headline { times, .. } = Headline::of(run);
         let percentile = |percent: f64| covered(&times.as_ref()?.1, percent).map(us);
         let lateness = view.histogram(Timer::ScheduleLateness.name());
-        let (offered, achieved) = rates(run);
+        let (offered, achieved) = rates(run, arrives).unzip();
         Self {
+            attempted: Some(run.summary.total(Counter::ConnectionsAttempted.name())),
             connections: Some(run.summary.total(Counter::ConnectionsOpened.name())),
             open: open(run),
             offered_per_s: offered,
@@ -121,6 +126,7 @@ impl ProbeRecord {
             r#try,
             outcome: outcome.name(),
             why,
+            attempted: None,
             connections: None,
             open: None,
             offered_per_s: None,
@@ -175,8 +181,8 @@ fn why(run: &Run, outcome: Outcome) -> String {
     visible(&words.unwrap_or_default())
 }
 
-/// What was to be done in each second, and what was done of it.
-fn rates(run: &Run) -> (Option<f64>, Option<f64>) {
+/// What was to be done in each second, and what was done of it; `None` if nothing was to be done at a rate.
+fn rates(run: &Run, arrives: bool) -> Option<(f64, f64)> {
     let view = run.view();
     let measured = |counter: Counter| view.count(counter.name()) as f64;
     let whole = |counter: Counter| run.summary.total(counter.name()) as f64;
@@ -189,14 +195,15 @@ fn rates(run: &Run) -> (Option<f64>, Option<f64>) {
             measured(Counter::MessagesSent),
             run.summary.measured_seconds,
         ),
+        false if !arrives => return None,
         false => (
             whole(Counter::ConnectionsAttempted) + whole(Counter::ConnectionsSkipped),
             whole(Counter::ConnectionsOpened),
             run.summary.seconds,
         ),
     };
-    let rate = |count: f64| (seconds > 0.0).then(|| milli(count / seconds));
-    (rate(offered), rate(achieved))
+    let rate = |count: f64| milli(count / seconds);
+    (seconds > 0.0).then(|| (rate(offered), rate(achieved)))
 }
 
 /// The mean number of open connections in the measured time.

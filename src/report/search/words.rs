@@ -79,7 +79,7 @@ impl Search {
             ));
         }
         notes.extend(self.memory().map(memory));
-        notes.extend(self.processor().map(processor));
+        notes.extend(self.processor().and_then(processor));
         notes
     }
 }
@@ -97,12 +97,15 @@ fn memory((each, without): (f64, f64)) -> String {
     format!("memory of the server: {each} for 1,000 connections{without}")
 }
 
-/// What a connection takes, in percent of one core, or what it is below.
-fn processor(each: Result<f64, f64>) -> String {
+/// What a connection takes, in percent of one core, or what it is below; `None` where that says nothing, because it is
+/// above a whole core for 1,000 connections.
+fn processor(each: Result<f64, f64>) -> Option<String> {
     let (below, each) = match each {
-        Ok(each) => ("", each),
-        Err(least) => ("less than ", least),
+        Ok(each) => ("", each * 1_000.0),
+        Err(least) => ("less than ", least * 1_000.0),
     };
-    let each = Unit::Percent.value(each * 1_000.0);
-    format!("processor of the server: {below}{each} of a core for 1,000 connections")
+    let each = (below.is_empty() || each < 100.0).then(|| Unit::Percent.value(each))?;
+    Some(format!(
+        "processor of the server: {below}{each} of a core for 1,000 connections"
+    ))
 }
