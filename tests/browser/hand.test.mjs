@@ -108,7 +108,10 @@ const connect = async (page, fields = {}) => {
 
 test('the built-in server is tried: states, texts, bytes, its time, a code and a reason', () => look({}, async page => {
   assert.match(await page.$eval('#url', field => field.value), /^ws:\/\/127\.0\.0\.1:\d+\/time$/);
+  const named = await page.$$eval('#states li', items => items.map(item => item.textContent));
+  assert.deepEqual(named, ['connecting', 'open', 'closing', 'closed'], 'no number that reads as a count');
   await connect(page, { protocols: 'chat.v2, chat.v1' });
+  assert.equal(await page.$eval('#states .now', item => item.textContent), 'open');
   assert(await page.evaluate(() => crossOriginIsolated), 'the clock is as fine as it can be');
   await until(page, 'time', /^\d\d:\d\d:\d\d$/);
   await until(page, 'apart', /^came [\d.]+ m?s (later|before: clocks differ)$/);
