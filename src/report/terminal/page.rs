@@ -30,11 +30,16 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// Writes one dim line below the text of a label; cuts what does not fit.
+    /// Writes two dim lines at most below the text of a label; cuts what does not fit.
     pub(super) fn example(&mut self, text: &str) -> io::Result<()> {
-        let text = format!("as in: {}", visible(text));
-        let fitting = cut(&text, WIDTH - INDENT);
-        writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
+        let width = WIDTH - INDENT;
+        let mut lines = wrapped(&format!("as in: {}", visible(text)), width);
+        let rest = lines.split_off(1).join(" ");
+        lines.extend((!rest.is_empty()).then_some(rest));
+        lines.iter().try_for_each(|line| {
+            let fitting = cut(line, width);
+            writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
+        })
     }
 
     /// Writes a dim remark over the whole width.
