@@ -158,6 +158,12 @@ pub(super) enum CliError {
         "remove {0}: the NATS server knows nothing of it, so nothing was removed\nhint: `wsbench cluster ls` lists the runs that it knows"
     )]
     NoSuchRuns(String),
+    /// A run that is played at the moment cannot be removed.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "remove {0}: it is going on, so nothing was removed\nhint: end it with `wsbench stop {0}`"
+    )]
+    RunGoesOn(crate::cluster::RunId),
     /// A run on many machines cannot be led, or a share of it not be played.
     #[cfg(feature = "cluster")]
     #[error(transparent)]
@@ -326,9 +332,11 @@ impl CliError {
             #[cfg(feature = "cluster")]
             Self::Fleet(FleetError::Interrupted | FleetError::Stopped) => Exit::Interrupted,
             #[cfg(feature = "cluster")]
-            Self::Fleet(_) | Self::NoRun(_) | Self::NoSuchRuns(_) | Self::ByAgents { .. } => {
-                Exit::Invalid
-            }
+            Self::Fleet(_)
+            | Self::NoRun(_)
+            | Self::NoSuchRuns(_)
+            | Self::RunGoesOn(_)
+            | Self::ByAgents { .. } => Exit::Invalid,
             #[cfg(feature = "cluster")]
             Self::NotHandedIn { .. } => Exit::Unexpected,
             Self::Problems(_)

@@ -3,21 +3,21 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use super::{NatsArgs, PATIENCE};
+use super::{NatsArgs, PATIENCE, ls};
 use crate::cli::error::CliError;
 use crate::cli::term;
-use crate::cluster::{Known, Role, RunId};
-use crate::units::counted;
+use crate::cluster::{Known, Role, RunId, Seen};
+use crate::units::{counted, parse_duration};
 use crate::verdict::Exit;
 
-/// Remove what the server keeps of old runs. Runs that are going on are not old.
+/// Remove what the server keeps of old runs. Runs that an agent plays at the moment stay.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Remove these runs, however old they are
     #[arg(value_name = "RUN")]
     runs: Vec<RunId>,
     /// Otherwise, remove all runs that began so long ago
-    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = humantime::parse_duration, conflicts_with = "runs")]
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = parse_duration, conflicts_with = "runs")]
     older_than: Duration,
     #[command(flatten)]
     nats: NatsArgs,
@@ -26,11 +26,21 @@ pub(super) struct Args {
 /// Executes the whole command.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let link = args.nats.connect(Role::Coordinator, PATIENCE)?;
+    // Asks the agents first: a run that ends meanwhile is spared once more than it has to be.
+    let agents = link.call(|broker| async move { broker.agents(ls::ANSWERS, ls::MOST).await })?;
+    let played = played(&agents);
     let known = link.call(|broker| async move { broker.runs(PATIENCE).await })?;
     let runs = match args.runs.is_empty() {
-        true => old(&known, args.older_than),
+        true => {
+            let mut old = old(&known, args.older_than);
+            old.retain(|run| !played.contains(run));
+            old
+        }
         false => args.runs.clone(),
     };
+    if let Some(run) = runs.iter().find(|run| played.contains(run)) {
+        return Err(CliError::RunGoesOn(run.clone()));
+    }
     let is_known = |run: &RunId| known.iter().any(|known| known.run == *run);
     let unknown: Vec<String> = runs
         .iter()
@@ -54,6 +64,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     );
     term::print(text.as_bytes())?;
     Ok(Exit::Passed)
+}
+
+/// The runs that agents play at the moment.
+fn played(agents: &[Seen]) -> BTreeSet<RunId> {
+    let runs = agents.iter().filter_map(|seen| seen.card.run.as_deref());
+    runs.filter_map(|run| run.parse().ok()).collect()
 }
 
 fn old(known: &[Known], older_than: Duration) -> Vec<RunId> {
