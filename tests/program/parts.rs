@@ -303,6 +303,19 @@ fn what_cannot_be_played_in_parts_is_refused_with_the_reason() {
 
     let soon = soon();
     let part = ["--part", "20/20", "--start-at", &soon];
+    let closing = Running::call(
+        tempfile::tempdir().unwrap(),
+        &[
+            &["run", "echo", "--record", "part.wsbr", "--every", "1h"],
+            &part[..],
+        ]
+        .concat(),
+        &[],
+    );
+    let closing = closing.end();
+    assert_eq!(closing.code, 2, "{}", closing.stdout);
+    let conflict = "cannot be used with '--every <TIME>'";
+    assert!(closing.stderr.contains(conflict), "{}", closing.stderr);
     let mine = format!("{good}\ntarget.pid = {}", std::process::id());
     let with = |more: &str| format!("{good}\n{more}");
     for (scenario, says) in [

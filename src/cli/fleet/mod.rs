@@ -41,7 +41,7 @@ pub(super) struct LeadArgs {
         long,
         value_name = "NUMBER",
         value_parser = clap::value_parser!(u16).range(1..=1_000),
-        conflicts_with_all = ["messages", "repeat", "part", "workers", "pid"],
+        conflicts_with_all = ["messages", "repeat", "every", "part", "workers", "pid"],
     )]
     pub(super) agents: Option<u16>,
     /// How long agents may take to be there, and then to be ready

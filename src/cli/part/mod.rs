@@ -35,7 +35,7 @@ pub(super) struct PartArgs {
         value_parser = parse_part,
         requires_all = ["start_at", "record"],
         conflicts_with_all = [
-            "messages", "output", "dashboard", "repeat", "baseline", "out", "json", "label", "junit", "md", "openmetrics", "bench", "github",
+            "messages", "output", "dashboard", "repeat", "every", "baseline", "out", "json", "label", "junit", "md", "openmetrics", "bench", "github",
         ],
     )]
     part: Option<PartOf>,
