@@ -175,6 +175,12 @@ pub(super) enum CliError {
         crate::units::format_duration(*.0)
     )]
     NoRun(std::time::Duration),
+    /// An agent can keep nothing in its folder.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "keep what an agent sees in {}: {source}\nhint: name a folder that it may write into with `--keep`", folder.display()
+    )]
+    Keep { folder: PathBuf, source: io::Error },
     /// What an agent recorded is not handed in.
     #[cfg(feature = "cluster")]
     #[error(
@@ -336,6 +342,7 @@ impl CliError {
             | Self::NoRun(_)
             | Self::NoSuchRuns(_)
             | Self::RunGoesOn(_)
+            | Self::Keep { .. }
             | Self::ByAgents { .. } => Exit::Invalid,
             #[cfg(feature = "cluster")]
             Self::NotHandedIn { .. } => Exit::Unexpected,

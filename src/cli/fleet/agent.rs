@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::keep::Keep;
 use super::playing::{Play, Played};
 use super::{connect, patience};
 use crate::cli::cluster::NatsArgs;
@@ -63,6 +64,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
     let workers = workers(args.workers.map(usize::from), cores())?;
     let descriptors = Limits::of_this_machine().descriptors;
+    let keep = Keep::new(args.keep.clone().unwrap_or_else(std::env::temp_dir))?;
     let (signals, _) = Signals::listen()?;
     let (options, host) = (
         args.nats.options(Role::Agent, args.nats_timeout)?,
@@ -90,7 +92,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
         agent: &agent,
         machine: machine(workers),
         allowed: &args.allow_target,
-        keep: args.keep.clone().unwrap_or_else(std::env::temp_dir),
+        keep,
         signals: &signals,
         quiet: args.quiet,
     };

@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 pub(super) mod attach;
+mod keep;
 mod lead;
 mod led;
 mod playing;

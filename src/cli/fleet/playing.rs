@@ -1,11 +1,10 @@
 //! An agent's share of one run: prepared at the offer, played from the start that all know, handed in as it is recorded.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tracing::info;
 
+use super::keep::{Keep, Kept};
 use crate::cli::error::CliError;
 use crate::cli::input::Loaded;
 use crate::cli::observer::RunObserver;
@@ -16,7 +15,7 @@ use crate::cli::term;
 use crate::cluster::RunId;
 use crate::engine::{self, Limits};
 use crate::fleet::{Agent, Handing, Joined, Offer, Pattern, Waited, check_allowed, origin_of};
-use crate::measure::{Sample, Shard};
+use crate::measure::{Layout, Sample, Shard};
 use crate::plan::{Budget, Plan, Share};
 use crate::record::{Head, Machine, PartOf};
 use crate::scenario::{Process, Scenario};
@@ -37,8 +36,7 @@ pub(super) struct Play<'a> {
     pub(super) agent: &'a Agent,
     pub(super) machine: Machine,
     pub(super) allowed: &'a [Pattern],
-    /// The folder of its files.
-    pub(super) keep: PathBuf,
+    pub(super) keep: Keep,
     pub(super) signals: &'a Signals,
     pub(super) quiet: bool,
 }
@@ -78,7 +76,7 @@ impl<'a> Play<'a> {
             .parse::<RunId>()
             .map_err(|error| error.to_string())?;
         let env = |name: &str| std::env::var(name).ok();
-        let mut loaded = again(recipe, &env).map_err(|error| format!("it failed to {error}"))?;
+        let mut loaded = again(recipe, &env).map_err(|error| why(&error))?;
         let scenario = &mut loaded.scenario;
         if let Some(refused) = of_one_machine(scenario) {
             return Err(format!("it cannot play {}", refused.what));
@@ -148,20 +146,21 @@ impl Prepared<'_> {
         let number_of_run = run_number(&offer.recipe, &offer.run);
         let plan = Plan::new(loaded.scenario.clone(), offer.recipe.seed, number_of_run);
         let layout = plan.layout();
+        let secrets = &loaded.scenario.secrets;
+        // Who leads has to know why, and not only that nothing comes.
+        let refuse = |joined: &Joined, error: &CliError| {
+            let why = secrets.mask(&why(error)).into_owned();
+            joined.ready(number, Some(why), Instant::now() + ANSWER)
+        };
         let ready = prepare(plan, offer.recipe.seed, share, signals);
-        let Started {
-            target: _target,
-            around,
-            prepared,
-        } = match ready {
+        let ready = ready.and_then(|ready| Ok((ready, play.keep.file(&run, number)?)));
+        let (started, kept) = match ready {
             Ok(ready) => {
                 joined.ready(number, None, Instant::now() + ANSWER)?;
                 ready
             }
             Err(error) => {
-                let secrets = &loaded.scenario.secrets;
-                let why = secrets.mask(&format!("it failed to {error}")).into_owned();
-                joined.ready(number, Some(why), Instant::now() + ANSWER)?;
+                refuse(&joined, &error)?;
                 return Ok(Played::NotBegun(format!("failed to {error}")));
             }
         };
@@ -172,26 +171,20 @@ impl Prepared<'_> {
         let named = origin_of(&start, number).and_then(|named| play.agent.instant(named.at_ns));
         let Some(named) = named else {
             let why = "the start names no time of this machine".to_owned();
-            joined.ready(
-                number,
-                Some(format!("it cannot begin: {why}")),
-                Instant::now() + ANSWER,
-            )?;
+            let said = Some(format!("it cannot begin: {why}"));
+            joined.ready(number, said, Instant::now() + ANSWER)?;
             return Ok(Played::NotBegun(why));
         };
         std::thread::sleep(named.saturating_duration_since(Instant::now()).min(LONGEST));
         let late = named.elapsed();
         if late > LATEST {
-            let why = format!(
-                "it came {} too late to the start",
-                human_ns(late.as_nanos() as u64)
-            );
+            let late = human_ns(late.as_nanos() as u64);
+            let why = format!("it came {late} too late to the start");
             joined.ready(number, Some(why.clone()), Instant::now() + ANSWER)?;
             return Ok(Played::NotBegun(why));
         }
         info!(late_ns = late.as_nanos() as u64, "the share begins");
 
-        let path = play.keep.join(format!("wsbench-{run}-{number}.wsbr"));
         let head = Head {
             part: PartOf {
                 number,
@@ -202,21 +195,79 @@ impl Prepared<'_> {
             machine: play.machine.clone(),
             name: Some(seat.name.clone()),
         };
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|source| CliError::write(&path, source))?;
-        let inner = RunObserver::new(&loaded.scenario, &around, None, term::progress(play.quiet));
-        let recording = Recording::begin(file, &head, layout, inner);
-        let recording = recording.map_err(|source| CliError::write(&path, source))?;
-        joined.ends_alone(Duration::from_millis(assigned.orphan_grace_ms), named);
+        let grace = Duration::from_millis(assigned.orphan_grace_ms);
+        joined.ends_alone(grace, named);
+        let begun = Begun {
+            play,
+            joined: &joined,
+            scenario: &loaded.scenario,
+            number,
+            named,
+            late,
+        };
+        let played = begun.play(started, kept, &head, layout);
+        if let Err(error) = &played
+            && is_untold(error)
+        {
+            // The error itself is what the agent ends with, whoever hears of it.
+            let _ = refuse(&joined, error);
+        }
+        let exit = played?;
+        if joined.silence() > grace && !play.quiet {
+            let silence = human_ns(grace.as_nanos() as u64);
+            term::note(format!(
+                "run {run}: ended its load, for nothing was heard of its coordinator for {silence}; `wsbench attach {run}` makes the report"
+            ));
+        }
+        Ok(Played::ToItsEnd(exit))
+    }
+}
+
+/// A share from its first dial on.
+struct Begun<'a> {
+    play: &'a Play<'a>,
+    joined: &'a Joined,
+    scenario: &'a Scenario,
+    number: u32,
+    /// The first dial, and how late this machine came to it.
+    named: Instant,
+    late: Duration,
+}
+
+impl Begun<'_> {
+    /// Plays it to its end, and hands in what it saw.
+    fn play(
+        &self,
+        started: Started,
+        mut kept: Kept,
+        head: &Head,
+        layout: Layout,
+    ) -> Result<Exit, CliError> {
+        let Self { joined, number, .. } = *self;
+        let Started {
+            target: _target,
+            around,
+            prepared,
+        } = started;
+        let path = kept.path().to_owned();
+        let inner = RunObserver::new(
+            self.scenario,
+            &around,
+            None,
+            term::progress(self.play.quiet),
+        );
+        let recording = (kept.written())
+            .and_then(|file| Recording::begin(file, head, layout, inner))
+            .map_err(|source| CliError::write(&path, source))?;
         let mut share = Sharing {
             handing: joined.hand_in(number, path.clone()),
             recording,
-            joined: &joined,
+            joined,
             number,
         };
-        let interrupt = signals.interrupts()?;
+        let interrupt = self.play.signals.interrupts()?;
         let finished = prepared
-            .led_from(named, joined.orders())
+            .led_from(self.named, joined.orders())
             .run(interrupt, &mut share);
         let mut finished = finished.map_err(CliError::Engine)?;
         let Sharing {
@@ -224,14 +275,14 @@ impl Prepared<'_> {
         } = share;
         let bytes = recording.written();
         let seconds = recording.over();
-        let secrets = &loaded.scenario.secrets;
-        let Recorded { broken, written } = seconds.end(&mut finished, around, late, secrets, &path);
+        let secrets = &self.scenario.secrets;
+        let Recorded { broken, written } =
+            seconds.end(&mut finished, around, self.late, secrets, &path);
         written?;
         let bytes = std::fs::metadata(&path).map_or(bytes, |metadata| metadata.len());
         // A second signal ends the process itself.
-        let handed = handing.finish(bytes, Instant::now() + HAND_IN, &|| false);
-        match handed {
-            Ok(()) => remove(&path),
+        match handing.finish(bytes, Instant::now() + HAND_IN, &|| false) {
+            Ok(()) => kept.handed_in(),
             Err(why) => return Err(CliError::NotHandedIn { path, why }),
         }
         if let Some(broken) = broken {
@@ -240,17 +291,31 @@ impl Prepared<'_> {
         if let Some(error) = joined.refused() {
             return Err(CliError::Broker(error));
         }
-        let grace = Duration::from_millis(assigned.orphan_grace_ms);
-        if joined.silence() > grace && !play.quiet {
-            let silence = human_ns(grace.as_nanos() as u64);
-            term::note(format!(
-                "run {run}: ended its load, for nothing was heard of its coordinator for {silence}; `wsbench attach {run}` makes the report"
-            ));
-        }
-        Ok(Played::ToItsEnd(match signals.heard() {
+        Ok(match self.play.signals.heard() {
             true => Exit::Interrupted,
             false => Exit::Passed,
-        }))
+        })
+    }
+}
+
+/// Whether it is of use to tell the coordinator: it is not what keeps the agent from telling anything.
+fn is_untold(error: &CliError) -> bool {
+    !matches!(
+        error,
+        CliError::NotHandedIn { .. } | CliError::Broker(_) | CliError::Fleet(_)
+    )
+}
+
+/// Why an agent refuses, to stand behind its name.
+fn why(error: &CliError) -> String {
+    match error {
+        // Its text is complete.
+        CliError::Problems(problems) => {
+            let text = problems.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            format!("it cannot read the scenario: {text}")
+        }
+        other => format!("it failed to {other}"),
     }
 }
 
@@ -258,11 +323,6 @@ impl Prepared<'_> {
 fn prepare(plan: Plan, seed: u64, share: Share, signals: &Signals) -> Result<Started, CliError> {
     Limits::of_this_machine().check_process(&Budget::of_share(&plan.scenario, share))?;
     start::start(plan, seed, share, signals)
-}
-
-fn remove(path: &Path) {
-    // One that stays is in nobody's way.
-    let _ = std::fs::remove_file(path);
 }
 
 /// Records each second, and has it handed in.
