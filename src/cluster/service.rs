@@ -49,6 +49,13 @@ pub struct Seen {
     pub card: Card,
 }
 
+/// What came of the question who is there.
+pub(super) struct Survey {
+    pub(super) seen: Vec<Seen>,
+    /// Whether somebody listens to it and nobody has answered.
+    pub(super) is_silent: bool,
+}
+
 /// What the server's discovery answers; the card is the data of each of its endpoints.
 #[derive(Deserialize)]
 struct Statistics {
@@ -67,11 +74,19 @@ impl Broker {
     /// # Errors
     /// When the server does not permit it.
     pub async fn agents(&self, time: Duration, most: usize) -> Result<Vec<Seen>, Error> {
+        Ok(self.survey(time, most).await?.seen)
+    }
+
+    /// The same, and whether somebody listens who did not answer.
+    ///
+    /// # Errors
+    /// When the server does not permit it.
+    pub(super) async fn survey(&self, time: Duration, most: usize) -> Result<Survey, Error> {
         let discovery = Subject::discovery();
-        let replies = self.ask_all(&discovery, Bytes::new(), time, most);
+        let replies = self.ask_all(&discovery, Bytes::new(), time, most).await?;
         // Takes each agent once, whatever it sends.
         let mut seen = BTreeMap::new();
-        for reply in replies.await? {
+        for reply in &replies.all {
             // Whoever says something else is no agent of this version.
             let Ok(said) = serde_json::from_slice::<Statistics>(&reply.payload) else {
                 continue;
@@ -84,7 +99,10 @@ impl Broker {
         }
         let mut seen: Vec<Seen> = seen.into_values().collect();
         seen.sort_by(|a, b| (&a.card.name, &a.id).cmp(&(&b.card.name, &b.id)));
-        Ok(seen)
+        Ok(Survey {
+            seen,
+            is_silent: replies.is_heard && replies.all.is_empty(),
+        })
     }
 
     /// How far an agent's clock is ahead of `clock`, by the quickest of so many questions. Both count nanoseconds since
@@ -143,6 +161,8 @@ impl Broker {
         };
         let call =
             async {
+                // Who cannot hear answers either has the key of another role, which is said so.
+                self.round_trip(limit).await?;
                 let service = self.client.service_builder();
                 let service = service
                     .stats_handler(move |_, _| serde_json::to_value(card()).unwrap_or_default());
@@ -209,6 +229,12 @@ pub struct Question {
 }
 
 impl Question {
+    /// Where its answer goes.
+    #[must_use]
+    pub fn reply(&self) -> Option<&str> {
+        self.request.message.reply.as_deref()
+    }
+
     /// Answers it.
     ///
     /// # Errors

@@ -346,7 +346,10 @@ pub(super) fn is_kept<T>(published: Result<T, Error>) -> bool {
 
 /// Whether it is of no use to try again.
 pub(super) fn is_final(error: &Error) -> bool {
-    matches!(error, Error::NotPermitted(_) | Error::TooLong { .. })
+    matches!(
+        error,
+        Error::NotPermitted(_) | Error::NoAnswers(_) | Error::TooLong { .. }
+    )
 }
 
 /// Reads what the coordinator says, for as long as it takes.

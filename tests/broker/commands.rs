@@ -1,5 +1,5 @@
-//! `wsbench cluster`, with real servers: what `auth` prints lets each role do its work and nothing else, `doctor` names what
-//! is missing, and the rest tells and tidies up what is there.
+//! `wsbench cluster`, with real servers: what `auth` prints lets each role do its work and nothing else, and
+//! the rest tells and tidies up what is there.
 
 use std::fs;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Calls the program, and expects an exit code.
 #[track_caller]
-fn wsbench(arguments: &[&str], code: i32) -> Ended {
+pub(super) fn wsbench(arguments: &[&str], code: i32) -> Ended {
     let ended = Running::call(tempfile::tempdir().unwrap(), arguments, &[]).end();
     assert_eq!(
         ended.code, code,
@@ -300,105 +300,6 @@ fn with_what_auth_prints_an_agent_does_nothing_else() {
         assert!(
             none.contains("failed to log in") && none.contains("--nkey FILE"),
             "{none}"
-        );
-    });
-}
-
-#[test]
-#[ignore = "needs nats-server; run by scripts/test"]
-fn the_doctor_names_each_permission_that_is_missing() {
-    Version::each(|version| {
-        let keys = tempfile::tempdir().unwrap();
-        let folder = keys.path().display().to_string();
-        let gone = [
-            "\"wsb.*.all.windows\"",
-            "\"$JS.API.CONSUMER.MSG.NEXT.WSBENCH.*\"",
-            "\"wsb-said.*.alive.*\"",
-        ];
-        let nats = Nats::configured(version, |address| {
-            let listen = address.to_string();
-            let auth = ["cluster", "auth", "--keys", &folder, "--listen", &listen];
-            let printed = wsbench(&auth, 0).stdout;
-            let lines = printed.lines().filter(|line| !gone.contains(&line.trim()));
-            lines.collect::<Vec<_>>().join("\n")
-        });
-        let key = keys.path().join("coordinator.nk").display().to_string();
-        let said = wsbench(
-            &["cluster", "doctor", "--nats", &nats.url(), "--nkey", &key],
-            2,
-        )
-        .stdout;
-        for line in [
-            "WRONG  permissions  3 of ",
-            "publish to `wsb.*.all.windows`",
-            "publish to `$JS.API.CONSUMER.MSG.NEXT.WSBENCH.*`",
-            "subscribe to `wsb-said.*.alive.*`",
-            "hint: ",
-        ] {
-            assert!(said.contains(line), "{line}: {said}");
-        }
-        let lines = said.lines().map(str::trim);
-        let named =
-            lines.filter(|line| line.starts_with("publish to") || line.starts_with("subscribe to"));
-        assert_eq!(named.count(), gone.len(), "{said}");
-    });
-}
-
-#[test]
-#[ignore = "needs nats-server; run by scripts/test"]
-fn what_is_wrong_with_a_server_is_said_in_words() {
-    Version::each(|version| {
-        let nats = Nats::without_jetstream(version);
-        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
-        assert!(
-            said.contains("JetStream is off") && said.contains("nats-server -js"),
-            "{said}"
-        );
-
-        let nats = Nats::start(version);
-        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
-        assert!(said.contains(&version.number()), "{said}");
-        assert!(
-            said.contains("the stream WSBENCH is not there")
-                && said.contains("wsbench cluster init"),
-            "{said}"
-        );
-        let init = wsbench(&["cluster", "init", "--nats", &nats.url()], 0).stdout;
-        assert!(
-            init.contains("stream WSBENCH: made, at most 4GiB"),
-            "{init}"
-        );
-        let again = wsbench(
-            &[
-                "cluster",
-                "init",
-                "--nats",
-                &nats.url(),
-                "--max-bytes",
-                "1GiB",
-            ],
-            0,
-        )
-        .stdout;
-        assert!(
-            again.contains("stream WSBENCH: changed, at most 1GiB"),
-            "{again}"
-        );
-        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 0).stdout;
-        assert!(
-            said.contains("OK     round trip") && said.contains("none is there"),
-            "{said}"
-        );
-        assert!(said.contains("of 1024 MiB"), "{said}");
-        assert!(said.contains("does not tell the roles apart"), "{said}");
-
-        let small = Nats::configured(version, |_| {
-            "jetstream { store_dir: nats-store }\nmax_payload: 64KB\n".to_owned()
-        });
-        let said = wsbench(&["cluster", "doctor", "--nats", &small.url()], 2).stdout;
-        assert!(
-            said.contains("WRONG  messages") && said.contains("max_payload"),
-            "{said}"
         );
     });
 }

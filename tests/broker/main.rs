@@ -6,6 +6,7 @@
 mod common;
 
 mod commands;
+mod doctor;
 mod launchers;
 mod manifests;
 mod messages;
