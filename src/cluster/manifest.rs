@@ -29,6 +29,8 @@ pub struct Agents {
     pub insecure: bool,
     /// The file with the key of the agents.
     pub key: Option<String>,
+    /// The file with the certificates that agents trust instead of the system's.
+    pub ca: Option<String>,
     /// The targets that they may aim at; loopback only if there is none.
     pub targets: Vec<String>,
     /// The program, where there is no image.
@@ -40,11 +42,23 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// The arguments of an agent whose key is in this file.
-    fn arguments(&self, key: &str, once: bool) -> Vec<String> {
+    /// Its files: the option, its name where the launcher brings it to, and where it is now.
+    fn files(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> {
+        let files = [
+            ("--nkey", "agent.nk", &self.key),
+            ("--nats-ca", "nats-ca.pem", &self.ca),
+        ];
+        files
+            .into_iter()
+            .filter_map(|(option, name, file)| Some((option, name, file.as_deref()?)))
+    }
+
+    /// The arguments of an agent whose files are in this folder; `None`: where they are now.
+    fn arguments(&self, folder: Option<&str>, once: bool) -> Vec<String> {
         let mut words = vec!["agent".to_owned(), "--nats".to_owned(), self.nats.clone()];
-        if self.key.is_some() {
-            words.extend(["--nkey".to_owned(), key.to_owned()]);
+        for (option, name, file) in self.files() {
+            let there = folder.map(|folder| format!("{folder}/{name}"));
+            words.extend([option.to_owned(), there.unwrap_or_else(|| file.to_owned())]);
         }
         if self.insecure {
             words.push("--insecure-nats".to_owned());
@@ -76,22 +90,26 @@ impl Agents {
             cores,
             ..
         } = self;
-        let arguments = self.arguments("/keys/agent.nk", true);
+        let arguments = self.arguments(Some("/keys"), true);
         let arguments = listed(&arguments, 12);
         let image = quoted(image);
-        let (mount, volume) = match &self.key {
-            None => ("", ""),
-            Some(_) => (
+        let from = self
+            .files()
+            .map(|(_, name, file)| format!(" --from-file={name}={}", shell(file)));
+        let from: String = from.collect();
+        let (mount, volume) = match from.is_empty() {
+            true => ("", ""),
+            false => (
                 "            - name: keys\n              mountPath: /keys\n              readOnly: true\n",
                 "        - name: keys\n          secret:\n            secretName: wsbench-agent\n",
             ),
         };
-        let secret = self.key.as_ref().map_or_else(String::new, |key| {
-            format!(
-                "# The key, once: kubectl create secret generic wsbench-agent --from-file=agent.nk={}\n",
-                shell(key)
-            )
-        });
+        let secret = match from.is_empty() {
+            true => String::new(),
+            false => {
+                format!("# Its files, once: kubectl create secret generic wsbench-agent{from}\n")
+            }
+        };
         format!(
             "# {count} agents, each for one run: kubectl apply -f agents.yaml\n\
              {secret}\
@@ -118,8 +136,8 @@ spec:
       terminationGracePeriodSeconds: 60
       securityContext:
         runAsNonRoot: true
-        runAsUser: 65532
-        fsGroup: 65532
+        runAsUser: 65534
+        fsGroup: 65534
         seccompProfile:
           type: RuntimeDefault
       # Agents on one node share its cores, its ports and its network.
@@ -133,7 +151,6 @@ spec:
       containers:
         - name: agent
           image: {image}
-          command: [\"wsbench\"]
           args:
 {arguments}          resources:
             # Requests without a limit of processor time: a generator that is throttled is late.
@@ -151,6 +168,7 @@ spec:
             # What an agent saw is kept here until it is handed in.
             - name: temporary
               mountPath: /tmp
+            # Files that a scenario needs: mount a volume with them at /work, where their paths begin.
 {mount}      volumes:
         - name: temporary
           emptyDir: {{}}
@@ -160,8 +178,7 @@ spec:
 
     fn slurm(&self) -> String {
         let Self { count, cores, .. } = self;
-        let key = self.key.as_deref().unwrap_or_default();
-        let arguments = self.arguments(key, true);
+        let arguments = self.arguments(None, true);
         let words: Vec<String> = arguments.iter().map(|word| shell(word)).collect();
         format!(
             "#!/bin/bash
@@ -183,11 +200,12 @@ exec srun --kill-on-bad-exit=0 {} {}
     }
 
     fn systemd(&self) -> String {
-        let arguments = self.arguments("%d/agent.nk", false);
+        let arguments = self.arguments(Some("%d"), false);
         let words: Vec<String> = arguments.iter().map(|word| unit_word(word)).collect();
-        let key = self.key.as_ref().map_or_else(String::new, |key| {
-            format!("LoadCredential=agent.nk:{}\n", unit_path(key))
-        });
+        let files = self.files();
+        let files =
+            files.map(|(_, name, file)| format!("LoadCredential={name}:{}\n", unit_path(file)));
+        let files: String = files.collect();
         format!(
             "# /etc/systemd/system/wsbench-agent.service, then: systemctl enable --now wsbench-agent
 [Unit]
@@ -197,7 +215,7 @@ After=network-online.target
 
 [Service]
 ExecStart={} {}
-{key}DynamicUser=yes
+{files}DynamicUser=yes
 # One descriptor for each connection.
 LimitNOFILE=1048576
 Restart=always
@@ -219,7 +237,7 @@ WantedBy=multi-user.target
 
     fn compose(&self) -> String {
         let Self { count, image, .. } = self;
-        let arguments = self.arguments("/run/secrets/agent.nk", false);
+        let arguments = self.arguments(Some("/run/secrets"), false);
         let arguments = listed(&arguments, 6);
         let image = quoted(image);
         let mut text = format!(
@@ -227,7 +245,6 @@ WantedBy=multi-user.target
 services:
   agent:
     image: {image}
-    entrypoint: [\"wsbench\"]
     command:
 {arguments}    # The ports and the speed of the machine, not those of a bridge.
     network_mode: host
@@ -236,6 +253,8 @@ services:
     read_only: true
     # What an agent saw is kept here until it is handed in.
     tmpfs: [/tmp]
+    # Files that a scenario needs: mount their folder at /work, where their paths begin.
+    # volumes: [\"./load:/work/load:ro\"]
     cap_drop: [\"ALL\"]
     ulimits:
       nofile:
@@ -245,11 +264,18 @@ services:
       replicas: {count}
 "
         );
-        if let Some(key) = &self.key {
-            let key = quoted(key);
+        let names: String = self
+            .files()
+            .map(|(_, name, _)| format!("      - {name}\n"))
+            .collect();
+        if !names.is_empty() {
+            let files = self.files();
+            let files =
+                files.map(|(_, name, file)| format!("  {name}:\n    file: {}\n", quoted(file)));
+            let files: String = files.collect();
             let _ = write!(
                 text,
-                "    secrets:\n      - agent.nk\nsecrets:\n  agent.nk:\n    file: {key}\n"
+                "    secrets:\n{names}# The agents run as user 65534, who has to be able to read these.\nsecrets:\n{files}"
             );
         }
         text

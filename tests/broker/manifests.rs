@@ -9,11 +9,13 @@ use crate::common::process;
 use crate::common::{Ended, Running};
 
 /// What stands in all manifests: a target with what quotes and variables are made of.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 12] = [
     "--nats",
     "tls://nats.example.com:4222",
     "--nkey",
     "/etc/wsbench/agent.nk",
+    "--nats-ca",
+    "/etc/wsbench/own ca.pem",
     "--agents",
     "3",
     "--allow-target",
@@ -35,20 +37,32 @@ fn manifest(kind: &str, more: &[&str]) -> Ended {
     ended
 }
 
-/// The arguments that an agent has to be given, after those that name the key.
-fn is_whole(arguments: &[String], key: &str, dollar: &str) {
+/// The arguments that an agent has to be given, with the names that its files have there.
+fn is_whole(arguments: &[String], [key, ca]: [&str; 2], dollar: &str) {
     let wanted = [
         "agent",
         "--nats",
         "tls://nats.example.com:4222",
         "--nkey",
         key,
+        "--nats-ca",
+        ca,
         "--allow-target",
         "*.example.com",
         "--allow-target",
         &format!("it's {dollar}HOME \"here\""),
     ];
     assert_eq!(arguments[..wanted.len()], wanted);
+}
+
+/// What the instruction of the project's own container says.
+#[track_caller]
+fn containerfile(instruction: &str) -> String {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Containerfile");
+    let text = fs::read_to_string(file).unwrap();
+    let said = text.lines().find_map(|line| line.strip_prefix(instruction));
+    said.unwrap_or_else(|| panic!("no {instruction}"))
+        .to_owned()
 }
 
 #[test]
@@ -63,8 +77,20 @@ fn kubernetes_reads_the_job() {
     assert_eq!((spec.completions, spec.parallelism), (Some(3), Some(3)));
     let pod = spec.template.spec.unwrap();
     let container = &pod.containers[0];
+    // The image begins with the program, by which no search would find it.
+    assert_eq!(container.command, None);
+    let runs_as = pod.security_context.unwrap().run_as_user.unwrap();
+    assert_eq!(containerfile("USER "), format!("{runs_as}:{runs_as}"));
+    assert_eq!(containerfile("ENTRYPOINT "), "[\"/wsbench\"]");
+    let once = "kubectl create secret generic wsbench-agent --from-file=agent.nk=/etc/wsbench/agent.nk \
+                --from-file=nats-ca.pem='/etc/wsbench/own ca.pem'\n";
+    assert!(text.contains(once), "{text}");
     // Two `$` are one there, too.
-    is_whole(container.args.as_ref().unwrap(), "/keys/agent.nk", "$$");
+    is_whole(
+        container.args.as_ref().unwrap(),
+        ["/keys/agent.nk", "/keys/nats-ca.pem"],
+        "$$",
+    );
     let mounts = container.volume_mounts.as_ref().unwrap();
     let mounted: Vec<&str> = mounts.iter().map(|mount| mount.name.as_str()).collect();
     let volumes = pod.volumes.as_ref().unwrap().iter();
@@ -87,13 +113,25 @@ fn compose_reads_the_services() {
     let value: Value = serde_norway::from_str(&manifest("compose", &[]).stdout).unwrap();
     let agent = &value["services"]["agent"];
     let words: Vec<String> = serde_json::from_value(agent["command"].clone()).unwrap();
-    is_whole(&words, "/run/secrets/agent.nk", "$$");
+    is_whole(
+        &words,
+        ["/run/secrets/agent.nk", "/run/secrets/nats-ca.pem"],
+        "$$",
+    );
     assert_eq!(agent["deploy"]["replicas"], 3);
     assert_eq!(
         value["secrets"]["agent.nk"]["file"],
         "/etc/wsbench/agent.nk"
     );
+    assert_eq!(
+        value["secrets"]["nats-ca.pem"]["file"],
+        "/etc/wsbench/own ca.pem"
+    );
     assert_eq!(agent["secrets"][0], "agent.nk");
+    assert_eq!(agent["secrets"][1], "nats-ca.pem");
+    assert_eq!(agent["image"], "localhost/wsbench");
+    // The image begins with the program, by which no search would find it.
+    assert_eq!(agent.get("entrypoint"), None);
 }
 
 /// Runs the script with a `srun` that prints what it is given, and with bash's own check before.
@@ -125,7 +163,8 @@ fn slurm_s_script_starts_the_agents() {
         words[..2],
         ["--kill-on-bad-exit=0", "/usr/local/bin/wsbench"]
     );
-    is_whole(&words[2..], "/etc/wsbench/agent.nk", "$");
+    let files = ["/etc/wsbench/agent.nk", "/etc/wsbench/own ca.pem"];
+    is_whole(&words[2..], files, "$");
     let text = fs::read_to_string(&script).unwrap();
     assert!(text.starts_with("#!/bin/bash\n") && text.contains("\n#SBATCH --ntasks=3\n"));
 }
@@ -150,7 +189,8 @@ fn systemd_has_nothing_to_say_about_the_unit() {
     assert!(verified.status.success(), "{said}");
     for line in [
         "LoadCredential=agent.nk:/etc/wsbench/agent.nk",
-        "--nkey %d/agent.nk",
+        "LoadCredential=nats-ca.pem:/etc/wsbench/own ca.pem",
+        "--nkey %d/agent.nk --nats-ca %d/nats-ca.pem",
         "\"it's $$HOME \\\"here\\\"\"",
     ] {
         assert!(text.contains(line), "{line}: {text}");

@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// The file with the key of the agents, as `cluster auth` writes it
     #[arg(long, value_name = "FILE")]
     nkey: Option<String>,
+    /// The file with the certificates to trust, not those of the system
+    #[arg(long, value_name = "FILE")]
+    nats_ca: Option<String>,
     /// Speak without TLS to a server on another machine
     #[arg(long)]
     insecure_nats: bool,
@@ -36,8 +39,8 @@ pub(super) struct Args {
     /// The program, where it is started as it is
     #[arg(long, value_name = "FILE", default_value = "/usr/local/bin/wsbench")]
     program: String,
-    /// The image, where it is started in a container
-    #[arg(long, value_name = "NAME", default_value = concat!("wsbench:", env!("CARGO_PKG_VERSION")))]
+    /// The image, where it is started in a container, as `scripts/container` makes it: it begins with wsbench itself
+    #[arg(long, value_name = "NAME", default_value = "localhost/wsbench")]
     image: String,
 }
 
@@ -53,21 +56,22 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         )));
     }
     // systemd takes a relative path for the name of something else.
-    let key = match (&args.nkey, args.kind) {
-        (Some(key), Launcher::Systemd) => {
-            let whole = std::path::absolute(key).map_err(|source| CliError::System {
-                doing: "find the folder of the key",
+    let whole = |file: &Option<String>| match (file, args.kind) {
+        (Some(file), Launcher::Systemd) => {
+            let whole = std::path::absolute(file).map_err(|source| CliError::System {
+                doing: "find the folder of a file",
                 source,
             })?;
-            Some(whole.display().to_string())
+            Ok(Some(whole.display().to_string()))
         }
-        (key, _) => key.clone(),
+        (file, _) => Ok::<_, CliError>(file.clone()),
     };
     let agents = Agents {
         count: args.agents,
         nats: address.to_string(),
         insecure: args.insecure_nats,
-        key,
+        key: whole(&args.nkey)?,
+        ca: whole(&args.nats_ca)?,
         targets: args.allow_target.clone(),
         program: args.program.clone(),
         image: args.image.clone(),
