@@ -140,7 +140,7 @@ impl FromStr for ByteSize {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let wrong = || {
             UnitError::new(format!(
-                "`{text}` is not a size; write a number and `B`, `KiB` or `MiB`, like \"4KiB\""
+                "`{text}` is not a size; write a number and `B`, `KiB`, `MiB` or `GiB`, like \"4KiB\""
             ))
         };
         let trimmed = text.trim();

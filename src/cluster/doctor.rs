@@ -13,8 +13,9 @@ use super::error::Error;
 use super::events::Refusal;
 use super::role::Role;
 use super::service::Seen;
-use super::store::{MAX_MESSAGE, State};
+use super::store::{Limits, MAX_MESSAGE, State};
 use super::subjects::{Kind, RunId, Subject};
+use crate::units::ByteSize;
 
 /// The name of what is only tried: no run and no agent has it.
 const PROBE: &str = "wsbench-doctor";
@@ -69,7 +70,11 @@ impl Broker {
         }
         let stream = self.state(limit).await;
         let is_there = stream.is_ok();
-        findings.push(Finding::of("stream", stream, |state| shown(&state)));
+        let stream = stream.map_err(|error| format!("failed to {error}"));
+        findings.push(Finding::new(
+            "stream",
+            stream.and_then(|state| roomy(&state)),
+        ));
         if self.role() == Role::Coordinator {
             if is_there {
                 findings.push(self.there_and_back(limit).await);
@@ -321,6 +326,18 @@ fn harmless(subject: &str) -> Bytes {
 fn missing(missing: usize, of: usize, role: Role) -> String {
     let are = if missing == 1 { "is" } else { "are" };
     format!("{missing} of {of} of the {role} {are} missing:")
+}
+
+/// How full the stream is, if a run fits into it.
+fn roomy(state: &State) -> Result<String, String> {
+    match state.max_bytes {
+        Some(most) if most < Limits::LEAST_BYTES => Err(format!(
+            "it keeps {}, and a run needs {}\nhint: `wsbench cluster init` gives it 4GiB",
+            ByteSize(most),
+            ByteSize(Limits::LEAST_BYTES)
+        )),
+        _ => Ok(shown(state)),
+    }
 }
 
 fn shown(state: &State) -> String {

@@ -81,6 +81,11 @@ pub enum Error {
     /// The stream was never made.
     #[error("{0}: the stream WSBENCH is not there\nhint: make it with `wsbench cluster init`")]
     Missing(&'static str),
+    /// The stream would be kept on more servers than there are.
+    #[error(
+        "keep the stream on {0} servers: this NATS server is in no cluster\nhint: leave out `--replicas`, or name a server of a cluster"
+    )]
+    Alone(usize),
     /// It took longer than it may.
     #[error(
         "{what} within {}\nhint: look with `wsbench cluster doctor` whether the NATS server answers", shown(*limit)

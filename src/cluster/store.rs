@@ -32,6 +32,11 @@ pub struct Limits {
     pub replicas: usize,
 }
 
+impl Limits {
+    /// The fewest bytes that are of use: with fewer, what was said at the begin of a run is gone before its end.
+    pub const LEAST_BYTES: u64 = 64 << 20;
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -78,6 +83,11 @@ impl Broker {
     /// # Errors
     /// When the server does not permit it, has no JetStream or no room.
     pub async fn init(&self, limits: Limits, limit: Duration) -> Result<Made, Error> {
+        // Old servers take any number, and keep the stream once.
+        let cluster = self.client.server_info().cluster.unwrap_or_default();
+        if limits.replicas > 1 && cluster.is_empty() {
+            return Err(Error::Alone(limits.replicas));
+        }
         let call = self.make(config(limits));
         self.within(MAKE, limit, is_of_streams, call).await
     }

@@ -235,7 +235,7 @@ fn with_what_auth_prints_an_agent_does_nothing_else() {
         refused(
             agent.call(|broker| async move {
                 let other = Limits {
-                    replicas: 3,
+                    bytes: 128 << 20,
                     ..Limits::default()
                 };
                 broker.init(other, LIMIT).await.map(drop)
@@ -382,6 +382,20 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
         assert_eq!(cleaned, "2 runs removed, with 3 messages; 0 left\n");
         drop(served);
     });
+}
+
+#[test]
+fn no_stream_is_made_into_which_no_run_fits() {
+    const NOWHERE: &str = "nats://127.0.0.1:9";
+    for (size, says) in [
+        ("10B", "must be at least 64MiB"),
+        ("65535KiB", "must be at least 64MiB"),
+        ("10", "`B`, `KiB`, `MiB` or `GiB`"),
+    ] {
+        let init = ["cluster", "init", "--nats", NOWHERE, "--max-bytes", size];
+        let refused = wsbench(&init, 2).stderr;
+        assert!(refused.contains(says), "{refused}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tempfile::TempDir;
+use wsbench::cluster::{Credentials, Limits, Link, Options, Role};
 
 use super::commands::wsbench;
 use crate::common::nats::{Nats, Version};
@@ -230,7 +231,7 @@ fn what_is_wrong_with_a_server_is_said_in_words() {
         );
         let init = wsbench(&["cluster", "init", "--nats", &nats.url()], 0).stdout;
         assert!(
-            init.contains("stream WSBENCH: made, at most 4GiB"),
+            init.contains("stream WSBENCH: made, at most 4GiB, kept for 7 days on 1 server\n"),
             "{init}"
         );
         let again = wsbench(
@@ -256,6 +257,38 @@ fn what_is_wrong_with_a_server_is_said_in_words() {
         );
         assert!(said.contains("of 1024 MiB"), "{said}");
         assert!(said.contains("does not tell the roles apart"), "{said}");
+
+        // Some servers would take more copies than there are servers, and keep one.
+        let three = ["cluster", "init", "--nats", &nats.url(), "--replicas", "3"];
+        let refused = wsbench(&three, 2).stderr;
+        assert!(
+            refused.contains("on 3 servers: this NATS server is in no cluster")
+                && refused.contains("`--replicas`"),
+            "{refused}"
+        );
+        // One that somebody else gave a limit.
+        let options = Options {
+            address: nats.url().parse().unwrap(),
+            credentials: Credentials::None,
+            roots: None,
+            insecure: false,
+            role: Role::Coordinator,
+            name: "test".to_owned(),
+            limit: Duration::from_secs(20),
+        };
+        let link = Link::connect(&options).unwrap();
+        let tight = Limits {
+            bytes: 1 << 20,
+            replicas: 1,
+        };
+        let limit = options.limit;
+        link.call(|broker| async move { broker.init(tight, limit).await })
+            .unwrap();
+        let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;
+        assert!(
+            said.contains("WRONG  stream       it keeps 1MiB, and a run needs 64MiB"),
+            "{said}"
+        );
 
         let small = Nats::configured(version, |_| {
             "jetstream { store_dir: nats-store }\nmax_payload: 64KB\n".to_owned()
