@@ -59,10 +59,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     // What processes of one run exchange are shards.
     ("record", &["units", "metric", "measure"]),
-    // An address is written as a scenario's is.
+    // An address is written as a scenario's is, and a certificate is trusted as a target's is.
     (
         "cluster",
-        &["units", "metric", "measure", "record", "scenario"],
+        &["units", "metric", "net", "measure", "record", "scenario"],
     ),
     // A run on many machines is led and played by the engine, and spoken of by way of a broker.
     (

@@ -52,6 +52,12 @@ pub enum Error {
         /// What is wrong with the certificate.
         why: String,
     },
+    /// The server speaks no TLS, and was asked to.
+    #[error(
+        "speak TLS with the NATS server at {}: it speaks no TLS there\nhint: set up TLS at the server, or write {}",
+        .0, plain(.0)
+    )]
+    NoTls(String),
     /// The server does not know who asks.
     #[error(
         "log in at the NATS server at {0}\nhint: give the key of your role with `--nkey FILE` (`wsbench cluster auth` makes it), `--creds FILE`, or user:password@ in the address"
@@ -137,6 +143,10 @@ impl Error {
             false => Self::Broker { what, why },
         }
     }
+}
+
+fn plain(address: &str) -> String {
+    address.replacen("tls://", "nats://", 1)
 }
 
 fn whose(role: Role) -> &'static str {

@@ -15,14 +15,12 @@ use super::broker::Broker;
 use super::error::{Error, causes};
 use super::events::Events;
 use super::role::Role;
+use crate::net::{self, TlsError, TlsRefusal};
 
 /// How long one try may take.
 const TRY: Duration = Duration::from_secs(5);
 /// How long to wait between two tries, and the most between two of a connection that was lost.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// What the TLS library says of a certificate that it does not take: no later try changes that.
-const CERTIFICATE: &str = "invalid peer certificate";
 
 /// Whom to connect to, and as what.
 #[derive(Debug, Clone)]
@@ -155,12 +153,16 @@ async fn connect(options: &Options) -> Result<Broker, Error> {
                 if refused.contains(&error.kind()) {
                     return Err(Error::Login(address.to_string()));
                 }
-                why = causes(&error);
-                if let Some((_, wrong)) = why.split_once(CERTIFICATE) {
-                    let why = wrong.trim_start_matches(": ").to_owned();
-                    let address = address.to_string();
-                    return Err(Error::Untrusted { address, why });
-                }
+                let at = address.to_string();
+                // No later try changes what a server is.
+                why = match TlsRefusal::of(&error) {
+                    Some(TlsRefusal::Untrusted(why)) => {
+                        return Err(Error::Untrusted { address: at, why });
+                    }
+                    Some(TlsRefusal::NotSpoken) => return Err(Error::NoTls(at)),
+                    Some(TlsRefusal::Other(why)) => why,
+                    None => causes(&error),
+                };
             }
             Err(_) => {}
         }
@@ -189,9 +191,6 @@ async fn settings(options: &Options, events: &Events) -> Result<async_nats::Conn
             let events = events.clone();
             async move { events.take(&event) }
         });
-    if let Some(roots) = &options.roots {
-        settings = settings.add_root_certificates(roots.clone());
-    }
     if let Some((user, password)) = options.address.login() {
         settings = settings.user_and_password(user, password);
     }
@@ -199,6 +198,17 @@ async fn settings(options: &Options, events: &Events) -> Result<async_nats::Conn
         file: file.display().to_string(),
         why,
     };
+    if let Some(roots) = &options.roots {
+        let trusting = net::trusting(roots);
+        settings = settings.tls_client_config(trusting.map_err(|error| {
+            let why = match error {
+                TlsError::Certificates { why, .. } => why,
+                other => other.to_string(),
+            };
+            let way = "hint: it has to be a file with certificates, as PEM";
+            unusable(roots, format!("{why}\n{way}"))
+        })?);
+    }
     match &options.credentials {
         Credentials::None => Ok(settings),
         Credentials::File(file) => {

@@ -70,7 +70,7 @@ pub(crate) use tcp_dialer::{Dial, Progress};
 #[cfg(test)]
 pub(crate) use tls::Certificate;
 pub(crate) use tls::TlsAgreed;
-pub use tls::{Tls, TlsError, check_tls};
+pub use tls::{Tls, TlsError, TlsRefusal, check_tls, trusting};
 pub(crate) use transport::{Act, Lost, PackedMessage, Transport};
 pub(crate) use way::{Linked, NotOpened, Opened, Way};
 pub(crate) use websocket::WebSocket;

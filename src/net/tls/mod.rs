@@ -6,6 +6,7 @@ mod certificate;
 mod client;
 mod identity;
 mod key_log;
+mod lent;
 mod records;
 #[cfg(test)]
 mod records_tests;
@@ -29,6 +30,7 @@ pub(crate) use self::certificate::Certificate;
 use self::client::Client;
 use self::identity::ClientCertificates;
 use self::key_log::KeyFile;
+pub use self::lent::{TlsRefusal, trusting};
 pub(super) use self::records::TlsLink;
 use self::tickets::Tickets;
 use self::trust::Verifier;
