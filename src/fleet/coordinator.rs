@@ -59,7 +59,9 @@ pub struct Asked {
     pub layout: Layout,
     /// What is known of its course beforehand.
     pub orders: Orders,
-    /// The longest that connections can take to end after the load.
+    /// How long after the first dial all openings are planned, where measuring waits for them.
+    pub ramp_up: Duration,
+    /// The longest that connections can take to open after that, or to end after the load.
     pub overtime: Duration,
 }
 
@@ -174,9 +176,15 @@ impl Coordinator {
             let mut feed = broker.follow(&Subject::everything(&run), CALL).await?;
             ready(&mut feed, &seats, until).await?;
             let offsets = offsets(&broker, &ids, steady).await;
-            Ok(offsets
-                .into_iter()
-                .collect::<Result<Vec<Offset>, Error>>()?)
+            let failed = |(seat, offset): (&Seat, &Result<Offset, Error>)| {
+                let error = offset.as_ref().err()?;
+                Some((seat.name.clone(), format!("failed to {error}")))
+            };
+            let failed: Vec<_> = seats.iter().zip(&offsets).filter_map(failed).collect();
+            match failed.is_empty() {
+                true => Ok(offsets.into_iter().flatten().collect()),
+                false => Err(FleetError::NotReady(failed)),
+            }
         })?;
         Ok(())
     }
@@ -258,6 +266,7 @@ pub(super) fn follow(link: Link, begun: Begun, asked: Asked) -> Started {
         offsets: begun.offsets,
         orders: orders.subscribe(),
         news: tell,
+        ramp_up: asked.ramp_up,
         overtime: asked.overtime,
     };
     Started {

@@ -1,5 +1,6 @@
 //! Follows a run from its first dial to its end: takes in what agents tell, looks who is still there, passes orders on.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -60,7 +61,9 @@ pub(super) struct Followed {
     pub(super) offsets: Vec<Option<Offset>>,
     pub(super) orders: watch::Receiver<Orders>,
     pub(super) news: mpsc::Sender<News>,
-    /// The longest that connections can take to end after the load.
+    /// How long after the first dial all openings are planned, where measuring waits for them.
+    pub(super) ramp_up: Duration,
+    /// The longest that connections can take to open after that, or to end after the load.
     pub(super) overtime: Duration,
 }
 
@@ -93,7 +96,7 @@ struct Run {
     is_over: Vec<bool>,
     liveness: Liveness,
     has_settled: bool,
-    /// Whether the stream is read again, to be sure of who is lost.
+    /// Whether the stream is read again, to be sure of who is lost: who takes a run over has read little of it.
     reads_again: bool,
     /// Since when the broker is gone.
     gone: Option<Instant>,
@@ -210,14 +213,11 @@ impl Run {
             }
             Heard::ReadAgain(silent) => {
                 self.reads_again = false;
-                for (index, sign) in self.liveness.lost(Instant::now()) {
-                    if silent
-                        .as_ref()
-                        .is_some_and(|silent| silent.contains(&index))
-                    {
-                        let at = Timestamp::of(sign, self.followed.origin);
-                        let why = "it gave no sign of life any more".to_owned();
-                        self.lose(index, at, why).await?;
+                // After an interrupt nobody waits for a broker from which nothing can be read.
+                let is_left = self.is_past(self.drained_by());
+                for (index, at, why) in self.doubtful() {
+                    if silent.as_ref().map_or(is_left, |all| all.contains(&index)) {
+                        self.lose(index, at, why.to_owned()).await?;
                     }
                 }
                 Ok(())
@@ -400,27 +400,42 @@ impl Run {
             self.tell(News::Broken(why)).await?;
             return Err(Ended);
         }
-        if self.is_overdue() {
-            let at = self.now();
-            for index in 0..self.is_over.len() {
-                if !self.is_over[index] {
-                    let why = "it did not end when it had to".to_owned();
-                    self.lose(index, at, why).await?;
-                }
-            }
-        }
         Ok(())
     }
 
-    /// Of whom nothing was heard for too long, unless that is looked into already.
+    /// Whom the stream has to be asked about once more, unless that goes on already.
     fn wonders(&mut self) -> Option<Vec<usize>> {
-        let silent = self.liveness.lost(Instant::now()).into_iter();
-        let silent: Vec<usize> = silent.map(|(index, _)| index).collect();
-        if silent.is_empty() || self.reads_again {
+        let doubtful = self.doubtful().into_iter();
+        let doubtful: Vec<usize> = doubtful.map(|(index, ..)| index).collect();
+        if doubtful.is_empty() || self.reads_again {
             return None;
         }
         self.reads_again = true;
-        Some(silent)
+        Some(doubtful)
+    }
+
+    /// Who seems to be lost, since when and why. Each may have told all, in what was not read yet.
+    fn doubtful(&self) -> Vec<(usize, Timestamp, &'static str)> {
+        let silent = self.liveness.lost(Instant::now()).into_iter();
+        let mut all: Vec<_> = silent
+            .map(|(index, sign)| {
+                let at = Timestamp::of(sign, self.followed.origin);
+                (index, at, "it gave no sign of life any more")
+            })
+            .collect();
+        let (is_overdue, settles_late) = (self.is_overdue(), self.settles_late());
+        for index in (0..self.is_over.len()).filter(|index| !self.is_over[*index]) {
+            if is_overdue {
+                all.push((index, self.now(), "it did not end when it had to"));
+            } else if settles_late && self.agents[index].settled.is_none() {
+                let why = "its connections were neither open nor failed when they had to be";
+                all.push((index, self.now(), why));
+            }
+        }
+        // The first reason counts.
+        let mut seen = BTreeSet::new();
+        all.retain(|(index, ..)| seen.insert(*index));
+        all
     }
 
     /// Whether all agents had to be done by now. While the broker is gone nobody can say so.
@@ -429,8 +444,23 @@ impl Run {
         let to = orders.windows.map(|(_, to)| to);
         let ends = to.into_iter().chain(orders.cut_short).min();
         let planned = ends.map(|end| end + (self.followed.overtime + OVERDUE).into());
-        let interrupted = orders.drained_by.map(|by| by + OVERDUE_INTERRUPTED.into());
-        let by = planned.into_iter().chain(interrupted).min();
+        self.is_past(planned.into_iter().chain(self.drained_by()).min())
+    }
+
+    /// When all agents have to be done after an interrupt.
+    fn drained_by(&self) -> Option<Timestamp> {
+        let drained_by = self.followed.orders.borrow().drained_by;
+        drained_by.map(|by| by + OVERDUE_INTERRUPTED.into())
+    }
+
+    /// Whether measuring waits for openings that had to be over by now.
+    fn settles_late(&self) -> bool {
+        let waits = self.followed.orders.borrow().windows.is_none();
+        let by = self.followed.ramp_up + self.followed.overtime + OVERDUE;
+        waits && self.is_past(Some(Timestamp::ORIGIN + by.into()))
+    }
+
+    fn is_past(&self, by: Option<Timestamp>) -> bool {
         self.gone.is_none() && by.is_some_and(|by| self.now() > by)
     }
 }

@@ -13,7 +13,7 @@ use crate::units::visible;
 
 /// How long agents may take to answer that they are there.
 pub(super) const THERE: Duration = Duration::from_millis(300);
-/// How long one may take to answer an offer: it reads the scenario and its files.
+/// How long one may take to answer an offer, where others are waited for as long: it reads the scenario and its files.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How many agents are looked at, at most.
 pub(super) const MOST: usize = 4_096;
@@ -104,7 +104,9 @@ pub(super) async fn gather(
         asked.extend(others);
         let mut answers = JoinSet::new();
         for seen in asked.into_iter().take(lacking) {
-            answers.spawn(ask(broker.clone(), seen, offer.clone()));
+            let left = until.saturating_duration_since(Instant::now());
+            let limit = ANSWER.min(left.max(THERE));
+            answers.spawn(ask(broker.clone(), seen, offer.clone(), limit));
         }
         while let Some(answered) = answers.join_next().await {
             let Ok((seen, answer)) = answered else {
@@ -154,9 +156,10 @@ async fn ask(
     broker: Broker,
     seen: Seen,
     offer: bytes::Bytes,
+    limit: Duration,
 ) -> (Seen, Result<Answer, FleetError>) {
     let subject = Subject::call(&seen.id, Call::Offer);
-    let answer = match broker.ask(&subject, offer, ANSWER).await {
+    let answer = match broker.ask(&subject, offer, limit).await {
         Ok(reply) => decode::<Answer>(&reply.payload).map_err(FleetError::from),
         Err(error) => Err(error.into()),
     };

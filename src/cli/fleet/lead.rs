@@ -18,6 +18,7 @@ use crate::engine::{Limits, known_orders};
 use crate::fleet::{Asked, Assigned, Coordinator, Offer};
 use crate::plan::{Budget, Plan, Share};
 use crate::record::Recipe;
+use crate::scenario::Shape;
 use crate::units::counted;
 use crate::verdict::Exit;
 
@@ -115,6 +116,11 @@ pub(super) fn asked(plan: &Plan) -> Asked {
     Asked {
         layout: plan.layout(),
         orders: known_orders(plan),
+        ramp_up: match plan.scenario.load.shape {
+            Shape::Steady { ramp_up, .. } => ramp_up,
+            // Measuring begins whatever is open by then.
+            Shape::Stages(_) | Shape::Arrivals { .. } => Duration::ZERO,
+        },
         overtime: Budget::of_share(&plan.scenario, Share::whole(1)).overtime,
     }
 }
