@@ -229,6 +229,21 @@ pub(super) enum CliError {
         "print a manifest with a password in it\nhint: leave USER:PASSWORD@ out of the address, and name a file with the key: `--nkey FILE`"
     )]
     LoginInManifest,
+    /// A launcher has no use for an option.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "print a manifest for {kind} with `{option}`: it says nothing there\nhint: leave it out"
+    )]
+    NotOfLauncher {
+        option: &'static str,
+        kind: crate::cluster::Launcher,
+    },
+    /// Each pod has a loopback of its own.
+    #[cfg(feature = "cluster")]
+    #[error(
+        "print a manifest for kubernetes with {0}: each agent would look for the NATS server in its own pod\nhint: name it as agents reach it: `--nats tls://nats.example.com:4222`"
+    )]
+    LoopbackOfPods(String),
     /// A signal came between two runs, or ended one.
     #[error("compare: interrupted")]
     Stopped,
@@ -334,7 +349,9 @@ impl CliError {
             | Self::Broker(_)
             | Self::OpenBroker(_)
             | Self::NoKey(_)
-            | Self::LoginInManifest => Exit::Invalid,
+            | Self::LoginInManifest
+            | Self::NotOfLauncher { .. }
+            | Self::LoopbackOfPods(_) => Exit::Invalid,
             #[cfg(feature = "cluster")]
             Self::Fleet(FleetError::Interrupted | FleetError::Stopped) => Exit::Interrupted,
             #[cfg(feature = "cluster")]

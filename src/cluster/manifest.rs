@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use strum::{EnumString, VariantNames};
+use strum::{Display, EnumString, VariantNames};
 
 /// What starts the agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Launcher {
     /// An indexed Job.
@@ -16,6 +16,26 @@ pub enum Launcher {
     Systemd,
     /// A file for `docker compose` or `podman compose`.
     Compose,
+}
+
+impl Launcher {
+    /// Whether it has a use for the number of agents.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        self != Self::Systemd
+    }
+
+    /// Whether it gives each agent so many cores.
+    #[must_use]
+    pub fn gives_cores(self) -> bool {
+        matches!(self, Self::Kubernetes | Self::Slurm)
+    }
+
+    /// Whether it starts agents in containers, by an image; the others start the program as it is.
+    #[must_use]
+    pub fn is_of_containers(self) -> bool {
+        matches!(self, Self::Kubernetes | Self::Compose)
+    }
 }
 
 /// How an agent is started.

@@ -9,19 +9,17 @@ use crate::common::process;
 use crate::common::{Ended, Running};
 
 /// What stands in all manifests: a target with what quotes and variables are made of.
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 10] = [
     "--nats",
     "tls://nats.example.com:4222",
     "--nkey",
     "/etc/wsbench/agent.nk",
     "--nats-ca",
     "/etc/wsbench/own ca.pem",
-    "--agents",
-    "3",
     "--allow-target",
     "*.example.com",
     "--allow-target",
-    "it's $HOME \"here\"",
+    "unix:/run/it's $HOME \"here\"",
 ];
 
 #[track_caller]
@@ -50,7 +48,7 @@ fn is_whole(arguments: &[String], [key, ca]: [&str; 2], dollar: &str) {
         "--allow-target",
         "*.example.com",
         "--allow-target",
-        &format!("it's {dollar}HOME \"here\""),
+        &format!("unix:/run/it's {dollar}HOME \"here\""),
     ];
     assert_eq!(arguments[..wanted.len()], wanted);
 }
@@ -67,7 +65,7 @@ fn containerfile(instruction: &str) -> String {
 
 #[test]
 fn kubernetes_reads_the_job() {
-    let text = manifest("kubernetes", &[]).stdout;
+    let text = manifest("kubernetes", &["--agents", "3"]).stdout;
     let value: Value = serde_norway::from_str(&text).unwrap();
     let job: Job = serde_json::from_value(value.clone()).unwrap();
     // What the types do not know would be lost here.
@@ -110,7 +108,8 @@ fn kubernetes_reads_the_job() {
 
 #[test]
 fn compose_reads_the_services() {
-    let value: Value = serde_norway::from_str(&manifest("compose", &[]).stdout).unwrap();
+    let value: Value =
+        serde_norway::from_str(&manifest("compose", &["--agents", "3"]).stdout).unwrap();
     let agent = &value["services"]["agent"];
     let words: Vec<String> = serde_json::from_value(agent["command"].clone()).unwrap();
     is_whole(
@@ -134,12 +133,46 @@ fn compose_reads_the_services() {
     assert_eq!(agent.get("entrypoint"), None);
 }
 
+/// What says nothing there, and what no agent would start with.
+#[test]
+fn what_a_launcher_has_no_use_for_is_refused() {
+    let far = ["--nats", "tls://nats.example.com"];
+    for (kind, options, says) in [
+        ("systemd", &["--agents", "8"][..], "systemd with `--agents`"),
+        ("systemd", &["--cores", "8"], "systemd with `--cores`"),
+        ("systemd", &["--image", "a"], "systemd with `--image`"),
+        ("slurm", &["--image", "a"], "slurm with `--image`"),
+        ("compose", &["--cores", "8"], "compose with `--cores`"),
+        ("compose", &["--program", "a"], "compose with `--program`"),
+        (
+            "kubernetes",
+            &["--program", "a"],
+            "kubernetes with `--program`",
+        ),
+        ("slurm", &["--agents", "1001"], "1001 is not in 1..=1000"),
+        ("slurm", &["--allow-target", "http://x"], "write a host"),
+    ] {
+        let words = [&["cluster", "manifest", "--kind", kind], &far[..], options].concat();
+        let refused = Running::call(tempfile::tempdir().unwrap(), &words, &[]).end();
+        assert_eq!(refused.code, 2, "{}", refused.stdout);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    let words = ["cluster", "manifest", "--kind", "kubernetes"];
+    let refused = Running::call(tempfile::tempdir().unwrap(), &words, &[]).end();
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("its own pod\nhint: "),
+        "{}",
+        refused.stderr
+    );
+}
+
 /// Runs the script with a `srun` that prints what it is given, and with bash's own check before.
 #[test]
 fn slurm_s_script_starts_the_agents() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("agents.sh");
-    fs::write(&script, manifest("slurm", &[]).stdout).unwrap();
+    fs::write(&script, manifest("slurm", &["--agents", "3"]).stdout).unwrap();
     let checked = process::command("bash")
         .arg("-n")
         .arg(&script)
@@ -191,7 +224,7 @@ fn systemd_has_nothing_to_say_about_the_unit() {
         "LoadCredential=agent.nk:/etc/wsbench/agent.nk",
         "LoadCredential=nats-ca.pem:/etc/wsbench/own ca.pem",
         "--nkey %d/agent.nk --nats-ca %d/nats-ca.pem",
-        "\"it's $$HOME \\\"here\\\"\"",
+        "\"unix:/run/it's $$HOME \\\"here\\\"\"",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
