@@ -99,6 +99,10 @@ fn merge(args: &Args, loaded: &mut Loaded, mut parts: Vec<PartFile>) -> Result<E
     Ok((args.reporting).conclude(&run, output, formats, &signals, heard, failures))
 }
 
+/// The way out where a file is none.
+const FILES: &str =
+    "\nhint: give the files that `wsbench run --part` wrote with --record, of all parts";
+
 /// A part that is being read.
 struct PartFile {
     path: PathBuf,
@@ -112,10 +116,8 @@ struct PartFile {
 impl PartFile {
     fn open(path: &Path) -> Result<Self, CliError> {
         let file = files::open_file(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => unusable(
-                path,
-                "it is not there\nhint: give the files that `wsbench run --part` wrote with --record, of all parts",
-            ),
+            ErrorKind::NotFound => unusable(path, format_args!("it is not there{FILES}")),
+            ErrorKind::InvalidInput => unusable(path, format_args!("{error}{FILES}")),
             _ => unusable(path, error),
         })?;
         let reader = Reader::begin(BufReader::new(file));
@@ -184,12 +186,14 @@ fn open_all(paths: &[PathBuf]) -> Result<Vec<PartFile>, CliError> {
         if let Some(why) = differs(other.head(), one.head()) {
             return Err(unusable(
                 &other.path,
-                format_args!("it is of another run: {why}"),
+                format_args!("it is of another run: {why}\nhint: give the files of one run"),
             ));
         }
         if one.part() == other.part() {
             let (number, first) = (one.part().number, one.path.display());
-            let why = format_args!("it is part {number} once more, which {first} is already");
+            let why = format_args!(
+                "it is part {number} once more, which {first} is already\nhint: leave one of them out"
+            );
             return Err(unusable(&other.path, why));
         }
     }

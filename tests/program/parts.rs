@@ -142,6 +142,7 @@ fn refuses_what_is_wrong(good: &Path, ended: &[Ended]) {
         for part in says {
             assert!(merged.stderr.contains(part), "{}", merged.stderr);
         }
+        assert!(merged.stderr.contains("\nhint: "), "{}", merged.stderr);
         assert!(!merged.file("run.json").exists());
     };
     let both = || vec!["part1.wsbr", "part2.wsbr"];
@@ -155,7 +156,7 @@ fn refuses_what_is_wrong(good: &Path, ended: &[Ended]) {
     refused(&|_| vec!["part1.wsbr"], &["one is missing: 2"]);
     refused(
         &|_| vec!["part1.wsbr", "part2.wsbr", "part1.wsbr"],
-        &["part1.wsbr", "part 1 once more"],
+        &["part1.wsbr", "part 1 once more", "leave one of them out"],
     );
     refused(
         &|folder| rewrite(folder, &|bytes| bytes.truncate(bytes.len() * 2 / 3)),
@@ -163,11 +164,11 @@ fn refuses_what_is_wrong(good: &Path, ended: &[Ended]) {
     );
     refused(
         &|folder| rewrite(folder, &|bytes| bytes[4_000] ^= 1),
-        &["part2.wsbr", "does not match its check"],
+        &["part2.wsbr", "does not match its check", "copy it again"],
     );
     refused(
         &|folder| rewrite(folder, &|bytes| *bytes = b"not a part".to_vec()),
-        &["part2.wsbr", "no recorded part"],
+        &["part2.wsbr", "no recorded part", "--part --record"],
     );
     refused(
         &|folder| rewrite(folder, &|bytes| bytes[4] = 9),
@@ -175,9 +176,39 @@ fn refuses_what_is_wrong(good: &Path, ended: &[Ended]) {
     );
     refused(
         &|_| vec!["part1.wsbr", "gone.wsbr"],
-        &["gone.wsbr: it is not there", "hint: "],
+        &["gone.wsbr: it is not there"],
     );
-    assert!(ended.len() == 2);
+    refused(
+        &|folder| {
+            fs::create_dir(folder.join("folder")).unwrap();
+            vec!["part1.wsbr", "folder"]
+        },
+        &["folder: it is not a file"],
+    );
+    // What was recorded is not written over.
+    let folder = tempfile::tempdir().unwrap();
+    let (recorded, test) = (
+        ended[0].folder().join("part.wsbr"),
+        ended[0].folder().join("test.toml"),
+    );
+    let mine = folder.path().join("part.wsbr");
+    fs::copy(&recorded, &mine).unwrap();
+    let (test, at) = (test.display().to_string(), soon());
+    let again = [
+        "run",
+        &test,
+        "--part",
+        "1/2",
+        "--start-at",
+        &at,
+        "--record",
+        "part.wsbr",
+    ];
+    let again = Running::call(folder, &again, &[]).end();
+    assert_eq!(again.code, 2, "{}", again.stdout);
+    let says = "write part.wsbr: it is a recorded part already\nhint: name another file";
+    assert!(again.stderr.contains(says), "{}", again.stderr);
+    assert!(fs::read(mine).unwrap() == fs::read(recorded).unwrap());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Plays one part: as a run is played, but from a named time on, and into a file instead of a verdict.
 
+use std::io::BufReader;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::info;
@@ -17,7 +19,7 @@ use crate::cli::term;
 use crate::engine::Finished;
 use crate::metric::Counter;
 use crate::plan::{Plan, Share};
-use crate::record::{Head, PartOf};
+use crate::record::{Head, PartOf, Reader, RecordError};
 use crate::report::utc;
 use crate::units::{Nanos, counted, human_count, human_ns, roughly};
 use crate::verdict::Exit;
@@ -74,6 +76,7 @@ impl Part<'_> {
         refused::check(&plan, part, share)?;
         check_start(start_at)?;
         start::get_rights(&plan, share)?;
+        check_record(record)?;
 
         let (signals, _) = Signals::listen()?;
         let layout = plan.layout();
@@ -143,6 +146,20 @@ fn at_another(at: SystemTime, why: impl Into<String>) -> CliError {
     CliError::StartAt {
         at: utc(at),
         why: why.into(),
+    }
+}
+
+/// Checks that nothing recorded would be written over: it may have taken hours.
+fn check_record(path: &Path) -> Result<(), CliError> {
+    let Ok(file) = files::open_file(path) else {
+        return Ok(());
+    };
+    match Reader::begin(BufReader::new(file)) {
+        Err(RecordError::Foreign | RecordError::System(_)) => Ok(()),
+        Ok(_) | Err(_) => Err(CliError::WriteOver {
+            path: path.to_owned(),
+            what: "a recorded part already",
+        }),
     }
 }
 
