@@ -1,6 +1,7 @@
 //! `wsbench man`: writes the man pages, one for each command.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
@@ -24,9 +25,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         fs::create_dir_all(folder)?;
         clap_mangen::generate_to(Arguments::command(), folder)
     };
-    write().map_err(|source| CliError::Write {
-        path: folder.clone(),
-        source,
+    write().map_err(|source| {
+        let source = match source.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                io::Error::new(source.kind(), "it is no folder\nhint: name a folder")
+            }
+            _ => source,
+        };
+        let path = folder.clone();
+        CliError::Write { path, source }
     })?;
     term::note(format!("wrote the pages to {}", folder.display()));
     Ok(Exit::Passed)

@@ -365,6 +365,9 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
         assert!(given_up.ends_with("given up before its start"), "{listed}");
         let cleaned = wsbench(&["cluster", "clean", "--nats", url], 0).stdout;
         assert_eq!(cleaned, "0 runs removed, with 0 messages; 3 left\n");
+        let wrong = ["cluster", "clean", "--nats", url, "--older-than", "1x"];
+        let refused = wsbench(&wrong, 2).stderr;
+        assert!(refused.contains("`1x` is not a duration"), "{refused}");
         let unknown = ["cluster", "clean", "--nats", url, "first", "thrid"];
         let refused = wsbench(&unknown, 2).stderr;
         assert!(

@@ -61,4 +61,8 @@ fn each_command_has_a_man_page() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(error.starts_with("error: failed to write "), "{error}");
+    assert!(
+        error.contains("it is no folder\nhint: name a folder"),
+        "{error}"
+    );
 }

@@ -32,7 +32,7 @@ const NUMBERS: [&str; 4] = [
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// What people call it [default: the machine's name and a number]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
     /// Threads that send and receive [default: one for each core]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_workers())]
@@ -138,6 +138,13 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, CliError> {
                 note(format!("agent {name} waits for a run at {address}"));
             }
         }
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    match text.trim().is_empty() {
+        true => Err("write a name that people know it by in reports"),
+        false => Ok(text.to_owned()),
     }
 }
 
