@@ -124,17 +124,18 @@ fn the_key_of_the_other_role_is_told_as_such() {
     Version::each(|version| {
         let (nats, keys) = changed(version, str::to_owned);
         let url = nats.url();
-        let (coordinator, agent) = (key(&keys, "coordinator"), key(&keys, "agent"));
+        let [coordinator, agent] = ["coordinator", "agent"].map(|role| key(&keys, role));
+        let [coordinator, agent] = [coordinator.as_str(), agent.as_str()];
         let doctor = ["cluster", "doctor", "--nats", &url, "--nkey"];
-        let said = wsbench(&[&doctor[..], &[&agent]].concat(), 2).stdout;
+        let said = wsbench(&[&doctor[..], &[agent]].concat(), 2).stdout;
         assert!(
             said.contains("subscribe to `_INBOX_wsb_coordinator.>`")
                 && said.contains("is this the key of the other role? `--role agent` tries that"),
             "{said}"
         );
-        wsbench(&[&doctor[..], &[&agent, "--role", "agent"]].concat(), 0);
+        wsbench(&[&doctor[..], &[agent, "--role", "agent"]].concat(), 0);
         let said = wsbench(
-            &[&doctor[..], &[&coordinator, "--role", "agent"]].concat(),
+            &[&doctor[..], &[coordinator, "--role", "agent"]].concat(),
             2,
         )
         .stdout;
@@ -154,15 +155,15 @@ fn the_key_of_the_other_role_is_told_as_such() {
         };
         for command in ["ls", "init", "clean"] {
             whose(
-                &["cluster", command, "--nkey", &agent],
+                &["cluster", command, "--nkey", agent],
                 "_INBOX_wsb_coordinator",
             );
         }
         whose(
-            &["stop", "some-run", "--nkey", &agent],
+            &["stop", "some-run", "--nkey", agent],
             "_INBOX_wsb_coordinator",
         );
-        whose(&["agent", "--nkey", &coordinator], "_INBOX_wsb_agent");
+        whose(&["agent", "--nkey", coordinator], "_INBOX_wsb_agent");
     });
 }
 
