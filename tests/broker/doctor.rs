@@ -126,6 +126,8 @@ fn the_key_of_the_other_role_is_told_as_such() {
         let url = nats.url();
         let [coordinator, agent] = ["coordinator", "agent"].map(|role| key(&keys, role));
         let [coordinator, agent] = [coordinator.as_str(), agent.as_str()];
+        let init = ["cluster", "init", "--nats", &url, "--nkey", coordinator];
+        wsbench(&init, 0);
         let doctor = ["cluster", "doctor", "--nats", &url, "--nkey"];
         let said = wsbench(&[&doctor[..], &[agent]].concat(), 2).stdout;
         assert!(
@@ -141,16 +143,11 @@ fn the_key_of_the_other_role_is_told_as_such() {
         .stdout;
         assert!(said.contains("subscribe to `_INBOX_wsb_agent.>`"), "{said}");
         let whose = |words: &[&str], inbox: &str| {
-            let begun = std::time::Instant::now();
             let said = wsbench(&[words, &["--nats", &url]].concat(), 2).stderr;
             assert!(
                 said.contains(&format!("hear answers at `{inbox}.>`"))
                     && said.contains("is this the key of the other role?"),
                 "{said}"
-            );
-            assert!(
-                begun.elapsed() < Duration::from_secs(8),
-                "it waited for a time-out"
             );
         };
         for command in ["ls", "init", "clean"] {
