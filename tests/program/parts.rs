@@ -345,7 +345,7 @@ fn what_cannot_be_played_in_parts_is_refused_with_the_reason() {
     );
     let closing = closing.end();
     assert_eq!(closing.code, 2, "{}", closing.stdout);
-    let conflict = "cannot be used with '--every <TIME>'";
+    let conflict = "'--every <TIME>' cannot be used with '--part <PART/PARTS>'";
     assert!(closing.stderr.contains(conflict), "{}", closing.stderr);
     let mine = format!("{good}\ntarget.pid = {}", std::process::id());
     let with = |more: &str| format!("{good}\n{more}");
