@@ -123,7 +123,8 @@ fn what_an_agent_may_not_play_is_refused_before_the_first_connection() {
         "target.url",
         "target.headers = { token = \"${WSBENCH_TEST_TOKEN}\" }\n        target.url",
     );
-    refused(&secret, &["careful: ", "WSBENCH_TEST_TOKEN"]);
+    let lacks = "careful: it cannot read the scenario: `target.headers.token` needs the environment variable";
+    refused(&secret, &[lacks, "WSBENCH_TEST_TOKEN"]);
     // What belongs to one machine, whoever the agents are.
     refused(
         &scenario("embedded", 1),
@@ -175,33 +176,71 @@ fn a_secret_stays_on_the_agent() {
     }
 }
 
-/// As many agents as connections: each has one worker and one connection.
+/// Without a name it is called by its machine and by the number that its launcher gave.
 #[test]
 #[ignore = "needs a NATS server; run by scripts/test"]
+fn an_agent_has_the_number_of_its_launcher_and_waits_no_longer_than_it_may() {
+    let nats = Nats::start(Version::Debian);
+    let url = nats.url();
+    let call = |options: &[&str], environment: &[(&str, &str)]| {
+        let words = [&["agent", "--nats", &url], options].concat();
+        Running::call(tempfile::tempdir().unwrap(), &words, environment)
+    };
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    for variable in [
+        "JOB_COMPLETION_INDEX",
+        "SLURM_PROCID",
+        "NOMAD_ALLOC_INDEX",
+        "PARALLEL_SEQ",
+    ] {
+        let waits = call(&["--once", "--wait", "300ms"], &[(variable, "37")]).end();
+        assert_code(&waits, 2);
+        for text in [
+            format!("agent {}-37 waits for a run", host.trim()),
+            "find a run within 300ms".to_owned(),
+            "`--wait`".to_owned(),
+        ] {
+            assert!(waits.stderr.contains(&text), "{variable}: {}", waits.stderr);
+        }
+    }
+    let nameless = call(&["--name", " "], &[]).end();
+    assert_code(&nameless, 2);
+    assert!(
+        nameless.stderr.contains("'--name <NAME>'"),
+        "{}",
+        nameless.stderr
+    );
+}
+
+/// As many agents as connections: each has one worker and one connection.
+#[test]
+#[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn fifty_agents_of_one_connection_are_one_run() {
-    const AGENTS: usize = 50;
-    let server = Server::start(Script::default());
-    let nats = Nats::start(Version::PyPi);
-    let agents = (0..AGENTS).map(|number| agent(&nats, &format!("agent-{number:02}"), "1"));
-    let agents: Vec<_> = agents.collect();
-    let scenario = format!(
-        r#"
+    for version in Version::ALL {
+        const AGENTS: usize = 50;
+        let server = Server::start(Script::default());
+        let nats = Nats::start(version);
+        let agents = (0..AGENTS).map(|number| agent(&nats, &format!("agent-{number:02}"), "1"));
+        let agents: Vec<_> = agents.collect();
+        let scenario = format!(
+            r#"
         name = "many"
         target.url = "{}"
         load = {{ connections = {AGENTS}, ramp_up = "1s", warm_up = "1s", duration = "2s" }}
         message = [{{ name = "echo", rate = "5/s" }}]
         gates.pass = ["count(connections.failed) == 0", "count(messages.sent) == 500"]
         "#,
-        server.url()
-    );
-    let led = coordinator(&nats, &scenario, AGENTS, &[]).end();
-    assert_code(&led, 0);
-    let report = led.report();
-    let parts = report.json["parts"].as_array().unwrap();
-    let opened = parts.iter().map(|part| part["opened"].as_u64().unwrap());
-    assert_eq!(opened.collect::<Vec<_>>(), [1; AGENTS]);
-    for agent in agents {
-        assert_code(&agent.end(), 0);
+            server.url()
+        );
+        let led = coordinator(&nats, &scenario, AGENTS, &[]).end();
+        assert_code(&led, 0);
+        let report = led.report();
+        let parts = report.json["parts"].as_array().unwrap();
+        let opened = parts.iter().map(|part| part["opened"].as_u64().unwrap());
+        assert_eq!(opened.collect::<Vec<_>>(), [1; AGENTS]);
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
     }
 }
 

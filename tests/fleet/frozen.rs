@@ -25,12 +25,14 @@ fn a_broker_that_stands_still_loses_nothing() {
 
 /// Whoever takes over makes the whole report, and so does who goes on after that.
 #[test]
-#[ignore = "needs a NATS server; run by scripts/test"]
+#[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn a_coordinator_that_stands_still_can_be_followed_by_another() {
     let alone = Alone::begin(8);
-    let run = UnderWay::begin(Version::PyPi, 8);
-    run.led.signal("STOP");
-    let (_nats, led, _) = run.assert_followed(&alone);
-    led.signal("CONT");
-    assert_is_alone(led, &alone);
+    Version::each(|version| {
+        let run = UnderWay::begin(version, 8);
+        run.led.signal("STOP");
+        let (_nats, led, _) = run.assert_followed(&alone);
+        led.signal("CONT");
+        assert_is_alone(led, &alone);
+    });
 }

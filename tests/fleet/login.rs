@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use nkeys::KeyPair;
+use rcgen::{BasicConstraints, IsCa};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use wsbench::cluster::{Permissions, Role};
@@ -55,12 +56,13 @@ fn run_with(coordinator: &Environment<'_>, agent: &Environment<'_>) {
     }
 }
 
-/// A NATS server that speaks TLS, as `wsbench cluster auth` prints it, and the folder of its keys and certificates.
-fn encrypted(version: Version) -> (Nats, TempDir) {
+/// A NATS server that speaks TLS, as `wsbench cluster auth` prints it, and the folder of its keys and certificates. `kind`
+/// says whether its certificate may sign others.
+fn encrypted(version: Version, kind: IsCa) -> (Nats, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let nats = Nats::configured(version, |address| {
-        let own = Own::of(&address.ip().to_string(), |_| {});
+        let own = Own::of(&address.ip().to_string(), |own| own.is_ca = kind);
         fs::write(at("cert.pem"), &own.certificate).unwrap();
         fs::write(at("key.pem"), &own.key).unwrap();
         fs::write(at("stranger.pem"), Own::new().certificate).unwrap();
@@ -89,7 +91,7 @@ fn encrypted(version: Version) -> (Nats, TempDir) {
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn a_run_by_tls_and_keys_is_a_run() {
     Version::each(|version| {
-        let (nats, folder) = encrypted(version);
+        let (nats, folder) = encrypted(version, IsCa::NoCa);
         let at = |name: &str| folder.path().join(name).display().to_string();
         let (url, ca) = (nats.url().replace("nats://", "tls://"), at("cert.pem"));
         let keys = [at("coordinator.nk"), at("agent.nk")];
@@ -128,6 +130,56 @@ fn a_run_by_tls_and_keys_is_a_run() {
                 .contains("the NATS server does not permit it"),
             "{}",
             refused.stderr
+        );
+    });
+}
+
+/// `openssl req -x509` makes a certificate that may sign others, and is a server's own all the same.
+#[test]
+#[ignore = "needs NATS servers of both versions; run by scripts/test"]
+fn what_is_wrong_with_tls_is_said_in_words() {
+    Version::each(|version| {
+        let (nats, folder) = encrypted(version, IsCa::Ca(BasicConstraints::Unconstrained));
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(at("junk.pem"), "not a certificate\n").unwrap();
+        let plain = Nats::start(version);
+        let [url, other] = [&nats, &plain].map(|nats| nats.url().replace("nats://", "tls://"));
+        let (ca, key) = (at("cert.pem"), at("coordinator.nk"));
+        let ls = |url: &str, ca: &str, code: i32| {
+            let ls = [
+                "cluster",
+                "ls",
+                "--nats",
+                url,
+                "--nats-ca",
+                ca,
+                "--nkey",
+                &key,
+            ];
+            let ended = call(&ls, &[]);
+            assert_code(&ended, code);
+            ended.stderr
+        };
+        ls(&url, &ca, 0);
+        let said = ls(&url, &at("nosuch.pem"), 2);
+        assert!(
+            said.contains("use ") && said.contains("nosuch.pem: ") && said.contains("No such file"),
+            "{said}"
+        );
+        let said = ls(&url, &at("junk.pem"), 2);
+        assert!(
+            said.contains("junk.pem: no certificate in it\nhint: "),
+            "{said}"
+        );
+        let said = ls(&url, &at("stranger.pem"), 2);
+        assert!(
+            said.contains("its certificate: it is self-signed"),
+            "{said}"
+        );
+        let said = ls(&other, &ca, 2);
+        assert!(
+            said.contains("it speaks no TLS there\nhint: ") && said.contains(&plain.url()),
+            "{said}"
         );
     });
 }

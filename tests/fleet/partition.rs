@@ -88,10 +88,10 @@ impl Cable {
     fn new(host: &str, which: &str) -> Self {
         // Four addresses of those that are set aside for such tests (RFC 2544).
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let block = (process::id() * 8 + COUNT.fetch_add(1, Relaxed)) % (1 << 15);
+        let block = (process::id() * 16 + COUNT.fetch_add(1, Relaxed)) % (1 << 15);
         let first = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + 4 * block;
         let (here, there) = (Ipv4Addr::from(first + 1), Ipv4Addr::from(first + 2));
-        let name = format!("w{}{which}{}", process::id(), block % 8);
+        let name = format!("w{}{which}{}", process::id(), block % 16);
         let end = format!("{name}p");
         ip(&["link", "add", &name, "type", "veth", "peer", "name", &end]);
         ip(&["link", "set", &end, "netns", host]);
@@ -146,87 +146,93 @@ fn two_agents(host: &Host, nats: &Nats, target: Ipv4Addr) -> [Running; 2] {
 }
 
 #[test]
-#[ignore = "needs root, iproute2 and a NATS server; run by scripts/test"]
+#[ignore = "needs root, iproute2 and NATS servers of both versions; run by scripts/test"]
 fn an_agent_that_is_cut_off_for_a_moment_loses_nothing() {
-    let host = Host::new();
-    let [for_nats, for_target] = host.here();
-    let nats = Nats::start_at(for_nats, Version::Debian);
-    let server = Server::start_at(for_target, Script::default());
-    let scenario = scenario(&server.url(), 8);
     let alone = Alone::begin(8);
-    let agents = two_agents(&host, &nats, for_target);
-    let led = coordinator(&nats, &scenario, 2, &[FAR]);
-    for more in [300, 500, 700] {
-        wait_for_messages(&server, more);
-        host.cut_off(Duration::from_millis(500));
-    }
-    let led = led.end();
-    assert_code(&led, 0);
-    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
-    for agent in agents {
-        assert_code(&agent.end(), 0);
-    }
+    Version::each(|version| {
+        let host = Host::new();
+        let [for_nats, for_target] = host.here();
+        let nats = Nats::start_at(for_nats, version);
+        let server = Server::start_at(for_target, Script::default());
+        let scenario = scenario(&server.url(), 8);
+        let agents = two_agents(&host, &nats, for_target);
+        let led = coordinator(&nats, &scenario, 2, &[FAR]);
+        for more in [300, 500, 700] {
+            wait_for_messages(&server, more);
+            host.cut_off(Duration::from_millis(500));
+        }
+        let led = led.end();
+        assert_code(&led, 0);
+        assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
+    });
 }
 
 /// It plays its share to the end, and hands it in when it is back: the coordinator has judged the rest by then.
 #[test]
-#[ignore = "needs root, iproute2 and a NATS server; run by scripts/test"]
+#[ignore = "needs root, iproute2 and NATS servers of both versions; run by scripts/test"]
 fn an_agent_that_is_cut_off_for_long_is_lost_and_its_share_is_not() {
-    let host = Host::new();
-    let [for_nats, for_target] = host.here();
-    let nats = Nats::start_at(for_nats, Version::Debian);
-    let server = Server::start_at(for_target, Script::default());
-    let scenario = scenario(&server.url(), 10);
     let alone = Alone::begin(10);
-    let agents = two_agents(&host, &nats, for_target);
-    let options = [FAR, "--on-agent-loss", "continue"];
-    let led = coordinator(&nats, &scenario, 2, &options);
-    let run = run_of(&led);
-    wait_for_messages(&server, 300);
-    host.set("down");
-    let led = led.end();
-    host.set("up");
-    assert_code(&led, 0);
-    let report = unbalanced(&led);
-    let [Some(at), None] = lost_of(&report)[..] else {
-        panic!("{:?}", report["parts"]);
-    };
-    assert!(at > 0.0 && at < 10.0, "{at}");
-    for agent in agents {
-        assert_code(&agent.end(), 0);
-    }
-    let all = attach(&nats, &run, &[FAR]).end();
-    assert_code(&all, 0);
-    assert_eq!(all.report().fixed_by_the_plan(), *alone.counts());
-    assert_eq!(lost_of(&unbalanced(&all)), [None, None]);
+    Version::each(|version| {
+        let host = Host::new();
+        let [for_nats, for_target] = host.here();
+        let nats = Nats::start_at(for_nats, version);
+        let server = Server::start_at(for_target, Script::default());
+        let scenario = scenario(&server.url(), 10);
+        let agents = two_agents(&host, &nats, for_target);
+        let options = [FAR, "--on-agent-loss", "continue"];
+        let led = coordinator(&nats, &scenario, 2, &options);
+        let run = run_of(&led);
+        wait_for_messages(&server, 300);
+        host.set("down");
+        let led = led.end();
+        host.set("up");
+        assert_code(&led, 0);
+        let report = unbalanced(&led);
+        let [Some(at), None] = lost_of(&report)[..] else {
+            panic!("{:?}", report["parts"]);
+        };
+        assert!(at > 0.0 && at < 10.0, "{at}");
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
+        let all = attach(&nats, &run, &[FAR]).end();
+        assert_code(&all, 0);
+        assert_eq!(all.report().fixed_by_the_plan(), *alone.counts());
+        assert_eq!(lost_of(&unbalanced(&all)), [None, None]);
+    });
 }
 
 /// It hears of nobody meanwhile, so nobody is lost.
 #[test]
-#[ignore = "needs root, iproute2 and a NATS server; run by scripts/test"]
+#[ignore = "needs root, iproute2 and NATS servers of both versions; run by scripts/test"]
 fn a_coordinator_that_is_cut_off_loses_no_agent() {
-    let host = Host::new();
-    let [for_nats, for_target] = host.here();
-    let nats = Nats::start_at(for_nats, Version::Debian);
-    let server = Server::start_at(for_target, Script::default());
-    let scenario = scenario(&server.url(), 12);
     let alone = Alone::begin(12);
-    let target = for_target.to_string();
-    let options = [FAR, "--allow-target", &target, "--workers", "1", "--once"];
-    let agents = ["one", "two"].map(|name| {
-        let folder = tempfile::tempdir().unwrap();
-        agent_by(&[], &nats, name, &options, folder)
+    Version::each(|version| {
+        let host = Host::new();
+        let [for_nats, for_target] = host.here();
+        let nats = Nats::start_at(for_nats, version);
+        let server = Server::start_at(for_target, Script::default());
+        let scenario = scenario(&server.url(), 12);
+        let target = for_target.to_string();
+        let options = [FAR, "--allow-target", &target, "--workers", "1", "--once"];
+        let agents = ["one", "two"].map(|name| {
+            let folder = tempfile::tempdir().unwrap();
+            agent_by(&[], &nats, name, &options, folder)
+        });
+        let by = host.by();
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
+        let led = coordinator_by(&by, &nats, &scenario, 2, &[FAR]);
+        wait_for_messages(&server, 300);
+        // Twice as long as an agent may be silent.
+        host.cut_off(Duration::from_secs(6));
+        let led = led.end();
+        assert_code(&led, 0);
+        assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
     });
-    let by = host.by();
-    let by: Vec<&str> = by.iter().map(String::as_str).collect();
-    let led = coordinator_by(&by, &nats, &scenario, 2, &[FAR]);
-    wait_for_messages(&server, 300);
-    // Twice as long as an agent may be silent.
-    host.cut_off(Duration::from_secs(6));
-    let led = led.end();
-    assert_code(&led, 0);
-    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
-    for agent in agents {
-        assert_code(&agent.end(), 0);
-    }
 }

@@ -9,15 +9,17 @@ use wsbench::record::{Machine, Recipe};
 
 use super::common::nats::{Nats, Version};
 use super::common::{Ended, Running, Script, Server};
-use super::setting::{agent_by, agent_with, assert_code, coordinator, scenario, wait_for};
+use super::setting::{
+    LONGEST, agent_by, agent_with, assert_code, coordinator, scenario, unbalanced, wait_for,
+};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A server as `wsbench cluster auth` prints it but for one line, and the folder of its keys.
-fn without(line: &str) -> (Nats, tempfile::TempDir) {
+fn without(version: Version, line: &str) -> (Nats, tempfile::TempDir) {
     let keys = tempfile::tempdir().unwrap();
     let folder = keys.path().display().to_string();
-    let nats = Nats::configured(Version::Debian, |address| {
+    let nats = Nats::configured(version, |address| {
         let listen = address.to_string();
         let auth = ["cluster", "auth", "--keys", &folder, "--listen", &listen];
         let printed = Running::call(tempfile::tempdir().unwrap(), &auth, &[]).end();
@@ -33,9 +35,9 @@ fn without(line: &str) -> (Nats, tempfile::TempDir) {
 }
 
 /// What a coordinator and its agent say where a permission is missing. `code` is what is expected of the coordinator.
-fn led_without(line: &str, code: i32) -> (Ended, Ended) {
+fn led_without(version: Version, line: &str, code: i32) -> (Ended, Ended) {
     let server = Server::start(Script::default());
-    let (nats, keys) = without(line);
+    let (nats, keys) = without(version, line);
     let key = |role: Role| keys.path().join(format!("{role}.nk")).display().to_string();
     let (own, leads) = (key(Role::Agent), key(Role::Coordinator));
     let options = ["--nkey", &own, "--once"];
@@ -51,7 +53,7 @@ fn led_without(line: &str, code: i32) -> (Ended, Ended) {
 }
 
 #[test]
-#[ignore = "needs a NATS server; run by scripts/test"]
+#[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn a_permission_that_is_missing_is_named() {
     let cases = [
         // The coordinator's.
@@ -65,8 +67,8 @@ fn a_permission_that_is_missing_is_named() {
         ("wsb.*.done.*", 4, "publish to `wsb.RUN.done.1`"),
         ("wsb.*.settled.*", 4, "publish to `wsb.RUN.settled.1`"),
     ];
-    let named = |(line, code, says): (&str, i32, &str)| {
-        let (led, agent) = led_without(line, code);
+    let named = |version, (line, code, says): (&str, i32, &str)| {
+        let (led, agent) = led_without(version, line, code);
         let said = format!(
             "{}{}\n{}{}",
             led.stdout, led.stderr, agent.stdout, agent.stderr
@@ -83,22 +85,24 @@ fn a_permission_that_is_missing_is_named() {
         assert!(said.contains(&says), "{line}: {said}");
         assert_eq!(led.code, code, "{line}: {said}");
     };
-    // They wait for each other most of the time.
-    std::thread::scope(|scope| {
-        for case in cases {
-            scope.spawn(move || named(case));
-        }
-    });
+    for version in Version::ALL {
+        // They wait for each other most of the time.
+        std::thread::scope(|scope| {
+            for case in cases {
+                scope.spawn(move || named(version, case));
+            }
+        });
+    }
 }
 
 /// What the processes of a run say, with the version that stands around it.
 #[derive(Serialize, Deserialize)]
-struct Envelope<T> {
-    version: u32,
-    body: T,
+pub(super) struct Envelope<T> {
+    pub(super) version: u32,
+    pub(super) body: T,
 }
 
-fn link(nats: &Nats, role: Role) -> Link {
+pub(super) fn link(nats: &Nats, role: Role) -> Link {
     let options = Options {
         address: nats.url().parse().unwrap(),
         credentials: Credentials::None,
@@ -124,7 +128,7 @@ fn pretend(link: &Link, card: Card, answer: impl Fn(Envelope<Offer>) -> Vec<u8> 
     });
 }
 
-fn card(name: &str, wsbench: &str) -> Card {
+pub(super) fn card(name: &str, wsbench: &str) -> Card {
     Card {
         name: name.to_owned(),
         wsbench: wsbench.to_owned(),
@@ -209,6 +213,22 @@ fn a_coordinator_leads_nobody_of_another_version() {
     assert_eq!(server.log().opened(), 0);
 }
 
+/// A machine of one worker.
+pub(super) fn machine() -> Machine {
+    Machine {
+        workers: 1,
+        precise_timer: true,
+        kernel_view: true,
+        cores: None,
+        os: "linux".to_owned(),
+        arch: "x86_64".to_owned(),
+        kernel: None,
+        cpus: None,
+        cpu_model: None,
+        congestion_control: None,
+    }
+}
+
 /// Whoever took a share has to be ready in time; those who were are let go.
 #[test]
 #[ignore = "needs a NATS server; run by scripts/test"]
@@ -220,19 +240,7 @@ fn who_is_not_ready_in_time_is_named() {
         &silent,
         card("silent", env!("CARGO_PKG_VERSION")),
         |offer| {
-            let machine = Machine {
-                workers: 1,
-                precise_timer: true,
-                kernel_view: true,
-                cores: None,
-                os: "linux".to_owned(),
-                arch: "x86_64".to_owned(),
-                kernel: None,
-                cpus: None,
-                cpu_model: None,
-                congestion_control: None,
-            };
-            let (version, body) = (offer.version, Answer::Accepted(Box::new(machine)));
+            let (version, body) = (offer.version, Answer::Accepted(Box::new(machine())));
             rmp_serde::to_vec_named(&Envelope { version, body }).unwrap()
         },
     );
@@ -275,6 +283,71 @@ fn an_agent_with_too_few_descriptors_is_named() {
     assert_code(&few.end(), 130);
 }
 
+/// What an agent sees has to be kept until it is handed in, so it looks for room before anybody counts on it.
+#[test]
+fn an_agent_that_can_keep_nothing_does_not_wait_for_runs() {
+    let agent = ["agent", "--nats", "nats://127.0.0.1:9", "--keep", "nosuch"];
+    let refused = Running::call(tempfile::tempdir().unwrap(), &agent, &[]).end();
+    assert_code(&refused, 2);
+    for text in ["keep what an agent sees in nosuch: ", "hint: ", "`--keep`"] {
+        assert!(refused.stderr.contains(text), "{}", refused.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn an_agent_whose_folder_is_gone_says_so_before_the_start() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::Debian);
+    let (folder, url) = (tempfile::tempdir().unwrap(), nats.url());
+    std::fs::create_dir(folder.path().join("kept")).unwrap();
+    let agent = ["agent", "--nats", &url, "--name", "full", "--keep", "kept"];
+    let agent = Running::call(folder, &agent, &[]).within(LONGEST);
+    wait_for(&agent, "waits for a run");
+    let kept = agent.folder().join("kept");
+    // It has left nothing of what it tried.
+    std::fs::remove_dir(&kept).unwrap();
+    let led = coordinator(&nats, &scenario(&server.url(), 1), 1, &[]).end();
+    assert_code(&led, 2);
+    for text in ["begin the run", "  full: it failed to write kept/wsbench-"] {
+        assert!(led.stderr.contains(text), "{}", led.stderr);
+    }
+    assert_eq!(server.log().opened(), 0);
+    // It takes the next run, and leaves nothing behind.
+    std::fs::create_dir(&kept).unwrap();
+    let led = coordinator(&nats, &scenario(&server.url(), 1), 1, &[]).end();
+    assert_code(&led, 0);
+    agent.signal("TERM");
+    assert_code(&agent.end(), 130);
+}
+
+/// What breaks a share off after the start is told, and not only that nothing comes any more.
+#[test]
+#[ignore = "needs a NATS server; run by scripts/test"]
+fn an_agent_whose_disk_is_full_says_so() {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(Version::PyPi);
+    // No file may have more KiB than these: what is recorded in some seconds is longer.
+    let by = [
+        "bash",
+        "-c",
+        "trap '' XFSZ; ulimit -f 6; exec \"$@\"",
+        "bash",
+    ];
+    let options = ["--workers", "1", "--once"];
+    let full = agent_by(&by, &nats, "full", &options, tempfile::tempdir().unwrap());
+    let led = coordinator(&nats, &scenario(&server.url(), 20), 1, &[]).end();
+    assert_code(&led, 4);
+    let doubts = unbalanced(&led)["verdict"]["distrust"].to_string();
+    assert!(
+        doubts.contains("it failed to write ./wsbench-") && doubts.contains("too large"),
+        "{doubts}"
+    );
+    let full = full.end();
+    assert_code(&full, 1);
+    assert!(full.stderr.contains("too large"), "{}", full.stderr);
+}
+
 /// What cannot be led by anybody is said before anybody is asked.
 #[test]
 fn what_agents_cannot_play_is_refused_without_a_broker() {
@@ -288,6 +361,10 @@ fn what_agents_cannot_play_is_refused_without_a_broker() {
             "0 is not in 1..=1000",
         ),
         (&["--agents", "2"], "none is named"),
+        (
+            &["--agents", "2", "--every", "1h", "--nats", NOWHERE],
+            "cannot be used with '--every <TIME>'",
+        ),
         (
             &["--agents", "3", "--connections", "2", "--nats", NOWHERE],
             "2 connections for 3 of them, so some would have none",

@@ -13,7 +13,7 @@ use super::setting::{Alone, agent, assert_code, attach, coordinator, run_of, sce
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A connection of somebody who may say everything.
-fn link(nats: &Nats) -> Link {
+pub(super) fn link(nats: &Nats) -> Link {
     let options = Options {
         address: nats.url().parse().unwrap(),
         credentials: Credentials::None,
@@ -42,7 +42,7 @@ fn say_again(link: &Link, entry: &Entry, id: String) -> u64 {
 }
 
 /// All that the stream keeps of a run.
-fn all(link: &Link, run: &RunId) -> Vec<Entry> {
+pub(super) fn all(link: &Link, run: &RunId) -> Vec<Entry> {
     let everything = Subject::everything(run);
     let all = link.call(|broker| async move {
         let mut feed = broker.follow(&everything, LIMIT).await?;
@@ -56,43 +56,45 @@ fn all(link: &Link, run: &RunId) -> Vec<Entry> {
 }
 
 #[test]
-#[ignore = "needs a NATS server; run by scripts/test"]
+#[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn what_is_told_twice_while_a_run_goes_on_counts_once() {
-    let server = Server::start(Script::default());
-    let scenario = scenario(&server.url(), 5);
     let alone = Alone::begin(5);
-    let nats = Nats::start(Version::PyPi);
-    let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
-    let led = coordinator(&nats, &scenario, 2, &[]);
-    let run: RunId = run_of(&led).parse().unwrap();
-    let (link, is_over) = (link(&nats), AtomicBool::new(false));
-    let led = std::thread::scope(|scope| {
-        let parrot = scope.spawn(|| {
-            let (mut heard, mut own) = (0, BTreeSet::new());
-            while !is_over.load(Relaxed) {
-                for entry in all(&link, &run).into_iter().skip(heard) {
-                    heard += 1;
-                    let (_, kind, _) = Subject::parse(&entry.subject).unwrap();
-                    if kind.is_of_agents() && !own.contains(&entry.sequence) {
-                        let id = format!("parrot-{}", entry.sequence);
-                        own.insert(say_again(&link, &entry, id));
+    Version::each(|version| {
+        let server = Server::start(Script::default());
+        let scenario = scenario(&server.url(), 5);
+        let nats = Nats::start(version);
+        let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
+        let led = coordinator(&nats, &scenario, 2, &[]);
+        let run: RunId = run_of(&led).parse().unwrap();
+        let (link, is_over) = (link(&nats), AtomicBool::new(false));
+        let led = std::thread::scope(|scope| {
+            let parrot = scope.spawn(|| {
+                let (mut heard, mut own) = (0, BTreeSet::new());
+                while !is_over.load(Relaxed) {
+                    for entry in all(&link, &run).into_iter().skip(heard) {
+                        heard += 1;
+                        let (_, kind, _) = Subject::parse(&entry.subject).unwrap();
+                        if kind.is_of_agents() && !own.contains(&entry.sequence) {
+                            let id = format!("parrot-{}", entry.sequence);
+                            own.insert(say_again(&link, &entry, id));
+                        }
                     }
+                    std::thread::sleep(Duration::from_millis(50));
                 }
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            own.len()
+                own.len()
+            });
+            let led = led.end();
+            is_over.store(true, Relaxed);
+            let said = parrot.join().unwrap();
+            assert!(said >= 10, "{said}");
+            led
         });
-        let led = led.end();
-        is_over.store(true, Relaxed);
-        let said = parrot.join().unwrap();
-        assert!(said >= 10, "{said}");
-        led
+        assert_code(&led, 0);
+        assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
+        for agent in agents {
+            assert_code(&agent.end(), 0);
+        }
     });
-    assert_code(&led, 0);
-    assert_eq!(led.report().fixed_by_the_plan(), *alone.counts());
-    for agent in agents {
-        assert_code(&agent.end(), 0);
-    }
 }
 
 #[test]
