@@ -69,11 +69,13 @@ impl Agent {
         };
         link.handle().spawn(async move {
             let offered = answering.offered.clone();
+            // The reason is there before the end of `answering` is seen.
+            let failing = async {
+                let _ = why.set(may_not_answer(broker, offered).await);
+            };
             tokio::select! {
                 () = answering.run() => {}
-                error = may_not_answer(broker, offered) => {
-                    let _ = why.set(error);
-                }
+                () = failing => {}
             }
         });
         Ok(Self {

@@ -46,7 +46,10 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
             planned: planned_connections(scenario),
             failures: Failures::until_ready(scenario, view.all()),
         });
-        return everything(found);
+        // Why there is none, where those who were to open them are lost.
+        let mut doubts = parts::lost(run);
+        doubts.extend(everything(found));
+        return doubts;
     }
     let mut doubts = everything(found);
     if is_open_model(scenario) {
