@@ -105,6 +105,8 @@ pub(super) fn rabbitmq(protocol: Protocol, idle_ms: u32) -> RealServer {
             .env("RABBITMQ_DIST_PORT", port(nodes))
             .env("RABBITMQ_MNESIA_BASE", file("data"))
             .env("RABBITMQ_LOG_BASE", file("log"))
+            // Of one whose port was taken meanwhile.
+            .env("ERL_CRASH_DUMP", file("erl_crash.dump"))
             .env("RABBITMQ_CONFIG_FILE", file("rabbitmq"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", file("enabled_plugins"))
             .env(
