@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::common::nats::{Nats, Version};
-use super::common::{Running, Script, Server};
+use super::common::{Ended, Running, Script, Server};
 use super::setting::{
     Alone, LONGEST, agent, agent_with, assert_code, coordinator, scenario, wait_for,
 };
@@ -212,36 +212,50 @@ fn an_agent_has_the_number_of_its_launcher_and_waits_no_longer_than_it_may() {
     );
 }
 
-/// As many agents as connections: each has one worker and one connection.
+/// As many agents as connections: each has one worker and one connection. They are 50 processes, so on a busy machine a run is
+/// in doubt now and then.
 #[test]
 #[ignore = "needs NATS servers of both versions; run by scripts/test"]
 fn fifty_agents_of_one_connection_are_one_run() {
+    const TRIES: usize = 4;
     for version in Version::ALL {
-        const AGENTS: usize = 50;
-        let server = Server::start(Script::default());
-        let nats = Nats::start(version);
-        let agents = (0..AGENTS).map(|number| agent(&nats, &format!("agent-{number:02}"), "1"));
-        let agents: Vec<_> = agents.collect();
-        let scenario = format!(
-            r#"
-        name = "many"
-        target.url = "{}"
-        load = {{ connections = {AGENTS}, ramp_up = "1s", warm_up = "1s", duration = "2s" }}
-        message = [{{ name = "echo", rate = "5/s" }}]
-        gates.pass = ["count(connections.failed) == 0", "count(messages.sent) == 500"]
-        "#,
-            server.url()
-        );
-        let led = coordinator(&nats, &scenario, AGENTS, &[]).end();
+        let mut led = fifty_agents(version);
+        for _ in 1..TRIES {
+            if led.code != 4 {
+                break;
+            }
+            led = fifty_agents(version);
+        }
         assert_code(&led, 0);
         let report = led.report();
         let parts = report.json["parts"].as_array().unwrap();
         let opened = parts.iter().map(|part| part["opened"].as_u64().unwrap());
-        assert_eq!(opened.collect::<Vec<_>>(), [1; AGENTS]);
-        for agent in agents {
-            assert_code(&agent.end(), 0);
-        }
+        assert_eq!(opened.collect::<Vec<_>>(), [1; FIFTY]);
     }
+}
+
+const FIFTY: usize = 50;
+
+fn fifty_agents(version: Version) -> Ended {
+    let server = Server::start(Script::default());
+    let nats = Nats::start(version);
+    let agents = (0..FIFTY).map(|number| agent(&nats, &format!("agent-{number:02}"), "1"));
+    let agents: Vec<_> = agents.collect();
+    let scenario = format!(
+        r#"
+        name = "many"
+        target.url = "{}"
+        load = {{ connections = {FIFTY}, ramp_up = "1s", warm_up = "1s", duration = "2s" }}
+        message = [{{ name = "echo", rate = "5/s" }}]
+        gates.pass = ["count(connections.failed) == 0", "count(messages.sent) == 500"]
+        "#,
+        server.url()
+    );
+    let led = coordinator(&nats, &scenario, FIFTY, &[]).end();
+    for agent in agents {
+        assert_code(&agent.end(), 0);
+    }
+    led
 }
 
 /// An agent plays one run after the other: who comes second waits, and is told at once for whom.
