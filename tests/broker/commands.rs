@@ -10,7 +10,7 @@ use wsbench::cluster::{
     Call, Card, Credentials, Error, Kind, Limits, Link, Made, Options, Role, RunId, Subject,
 };
 
-use crate::common::nats::{Nats, Version};
+use crate::common::nats::{Nats, Version, options};
 use crate::common::{Ended, Running};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -43,13 +43,8 @@ fn guarded(version: Version) -> (Nats, TempDir) {
 
 fn link(nats: &Nats, keys: &TempDir, role: Role) -> Link {
     Link::connect(&Options {
-        address: nats.url().parse().unwrap(),
         credentials: Credentials::Key(keys.path().join(format!("{role}.nk"))),
-        roots: None,
-        insecure: false,
-        role,
-        name: "test".to_owned(),
-        limit: LIMIT,
+        ..options(&nats.url(), role)
     })
     .unwrap()
 }
@@ -314,17 +309,8 @@ fn runs_and_agents_are_listed_and_old_runs_removed() {
         let empty = wsbench(&["cluster", "ls", "--nats", url], 0).stdout;
         assert_eq!(empty, "no agent answers\nno run is known\n");
         wsbench(&["cluster", "init", "--nats", url], 0);
-        let options = |role| Options {
-            address: url.parse().unwrap(),
-            credentials: Credentials::None,
-            roots: None,
-            insecure: false,
-            role,
-            name: "test".to_owned(),
-            limit: LIMIT,
-        };
-        let coordinator = Link::connect(&options(Role::Coordinator)).unwrap();
-        let agent = Link::connect(&options(Role::Agent)).unwrap();
+        let coordinator = nats.link(Role::Coordinator);
+        let agent = nats.link(Role::Agent);
         let served = agent.call(|broker| async move { broker.serve(card, now, LIMIT).await });
         for name in ["first", "second"] {
             let run: RunId = name.parse().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tempfile::TempDir;
-use wsbench::cluster::{Credentials, Limits, Link, Options, Role};
+use wsbench::cluster::{Limits, Role};
 
 use super::commands::wsbench;
 use crate::common::nats::{Nats, Version};
@@ -265,21 +265,12 @@ fn what_is_wrong_with_a_server_is_said_in_words() {
             "{refused}"
         );
         // One that somebody else gave a limit.
-        let options = Options {
-            address: nats.url().parse().unwrap(),
-            credentials: Credentials::None,
-            roots: None,
-            insecure: false,
-            role: Role::Coordinator,
-            name: "test".to_owned(),
-            limit: Duration::from_secs(20),
-        };
-        let link = Link::connect(&options).unwrap();
+        let link = nats.link(Role::Coordinator);
         let tight = Limits {
             bytes: 1 << 20,
             replicas: 1,
         };
-        let limit = options.limit;
+        let limit = Duration::from_secs(20);
         link.call(|broker| async move { broker.init(tight, limit).await })
             .unwrap();
         let said = wsbench(&["cluster", "doctor", "--nats", &nats.url()], 2).stdout;

@@ -3,25 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use wsbench::cluster::{
-    Credentials, Error, Kind, Limits, Link, Made, Options, Refusal, Role, RunId, Subject,
-};
+use wsbench::cluster::{Error, Kind, Limits, Link, Made, Refusal, Role, RunId, Subject};
 
-use crate::common::nats::{Nats, Version};
+use crate::common::nats::{Nats, Version, options};
 
 const LIMIT: Duration = Duration::from_secs(20);
-
-fn options(url: &str, role: Role) -> Options {
-    Options {
-        address: url.parse().unwrap(),
-        credentials: Credentials::None,
-        roots: None,
-        insecure: false,
-        role,
-        name: format!("test of {role}"),
-        limit: LIMIT,
-    }
-}
 
 fn run() -> RunId {
     "run-1".parse().unwrap()
@@ -37,8 +23,8 @@ fn small() -> Limits {
 /// A server with its stream, and a connection for each role.
 fn set_up(version: Version) -> (Nats, Link, Link) {
     let nats = Nats::start(version);
-    let coordinator = Link::connect(&options(&nats.url(), Role::Coordinator)).unwrap();
-    let agent = Link::connect(&options(&nats.url(), Role::Agent)).unwrap();
+    let coordinator = nats.link(Role::Coordinator);
+    let agent = nats.link(Role::Agent);
     let made = coordinator.call(|broker| async move { broker.init(small(), LIMIT).await });
     assert_eq!(made, Ok(Made::New));
     (nats, coordinator, agent)
@@ -96,12 +82,12 @@ fn a_message_is_kept_once_and_read_in_order_by_whom_it_is_for() {
 fn what_is_missing_is_named_with_the_way_out() {
     Version::each(|version| {
         let nats = Nats::without_jetstream(version);
-        let link = Link::connect(&options(&nats.url(), Role::Coordinator)).unwrap();
+        let link = nats.link(Role::Coordinator);
         let made = link.call(|broker| async move { broker.init(small(), LIMIT).await });
         assert!(matches!(made, Err(Error::NoJetStream(_))), "{made:?}");
         drop(link);
         let nats = Nats::start(version);
-        let link = Link::connect(&options(&nats.url(), Role::Coordinator)).unwrap();
+        let link = nats.link(Role::Coordinator);
         let said = publish(&link, Subject::to_all(&run(), Kind::Plan), "1", "plan");
         assert!(matches!(said, Err(Error::Missing(_))), "{said:?}");
         let followed = link.call(|broker| async move {

@@ -8,9 +8,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use wsbench::cluster::{Credentials, Link, Options, Role};
 
 use super::address;
 use super::process::{self, Leashed};
+
+/// A connection to a server at this address, of somebody without credentials.
+pub fn options(url: &str, role: Role) -> Options {
+    Options {
+        address: url.parse().unwrap(),
+        credentials: Credentials::None,
+        roots: None,
+        insecure: false,
+        role,
+        name: format!("test of {role}"),
+        limit: STARTS,
+    }
+}
 
 /// The longest time that a server may take until it listens.
 const STARTS: Duration = Duration::from_secs(20);
@@ -166,6 +180,12 @@ impl Nats {
     /// Kills it, as the kernel does when memory is short.
     pub fn kill(&mut self) {
         drop(self.child.take());
+    }
+
+    /// Connects without credentials.
+    #[track_caller]
+    pub fn link(&self, role: Role) -> Link {
+        Link::connect(&options(&self.url(), role)).unwrap()
     }
 
     /// What agents and coordinators are given.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wsbench::cluster::{Kind, RunId, Subject};
+use wsbench::cluster::{Kind, Role, RunId, Subject};
 
 use super::common::nats::{Nats, Version};
 use super::common::{Running, Script, Server, process};
@@ -10,7 +10,7 @@ use super::setting::{
     Alone, UnderWay, agent, assert_code, assert_is_alone, attach, coordinator, lost_of, run_of,
     scenario, unbalanced, wait_for, wait_for_messages,
 };
-use super::stream::{all, link};
+use super::stream::all;
 
 /// Waits until measuring goes on.
 fn measures(agent: &Running, server: &Server) {
@@ -278,7 +278,7 @@ fn an_agent_that_comes_too_late_to_the_start_says_so() {
     let (stays, late) = (agent(&nats, "stays", "1"), agent(&nats, "late", "1"));
     let led = coordinator(&nats, &scenario(&server.url(), 10), 2, &[]);
     let run: RunId = run_of(&led).parse().unwrap();
-    let link = link(&nats);
+    let link = nats.link(Role::Coordinator);
     let is_start = |kind| matches!(kind, Some((_, Kind::Start, _)));
     let deadline = Instant::now() + Duration::from_secs(30);
     while !all(&link, &run)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wsbench::cluster::{AgentId, Broker, Call, Card, Credentials, Link, Options, Role, Subject};
+use wsbench::cluster::{AgentId, Broker, Call, Card, Link, Role, Subject};
 use wsbench::fleet::{Answer, Offer};
 use wsbench::record::{Machine, Recipe};
 
@@ -102,19 +102,6 @@ pub(super) struct Envelope<T> {
     pub(super) body: T,
 }
 
-pub(super) fn link(nats: &Nats, role: Role) -> Link {
-    let options = Options {
-        address: nats.url().parse().unwrap(),
-        credentials: Credentials::None,
-        roots: None,
-        insecure: false,
-        role,
-        name: "test".to_owned(),
-        limit: LIMIT,
-    };
-    Link::connect(&options).unwrap()
-}
-
 /// Becomes an agent that is not this program. `answer` is given each offer with its version, and makes the answer.
 fn pretend(link: &Link, card: Card, answer: impl Fn(Envelope<Offer>) -> Vec<u8> + Send + 'static) {
     let serve =
@@ -155,7 +142,7 @@ fn an_agent_takes_nothing_of_another_version() {
     let nats = Nats::start(Version::Debian);
     let agent = agent_with(&nats, "careful", &[], tempfile::tempdir().unwrap());
     wait_for(&agent, "waits for a run");
-    let asker = link(&nats, Role::Coordinator);
+    let asker = nats.link(Role::Coordinator);
     let seen = asker.call(|broker| async move { broker.agents(LIMIT, 1).await });
     let id = seen.unwrap().remove(0).id;
     let (Answer::Refused(why), own) = asked(&asker, &id, 1_000, &"something else") else {
@@ -193,7 +180,7 @@ fn an_agent_takes_nothing_of_another_version() {
 fn a_coordinator_leads_nobody_of_another_version() {
     let server = Server::start(Script::default());
     let nats = Nats::start(Version::PyPi);
-    let newer = link(&nats, Role::Agent);
+    let newer = nats.link(Role::Agent);
     pretend(&newer, card("newer", "1000.0.0"), |_| {
         let body = "yes, in words of later";
         let version = 1_000;
@@ -235,7 +222,7 @@ pub(super) fn machine() -> Machine {
 fn who_is_not_ready_in_time_is_named() {
     let server = Server::start(Script::default());
     let nats = Nats::start(Version::PyPi);
-    let silent = link(&nats, Role::Agent);
+    let silent = nats.link(Role::Agent);
     pretend(
         &silent,
         card("silent", env!("CARGO_PKG_VERSION")),

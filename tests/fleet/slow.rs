@@ -10,7 +10,7 @@ use wsbench::units::Timestamp;
 
 use super::common::nats::{Nats, Version};
 use super::common::{Running, Script, Server};
-use super::refused::{Envelope, card, link, machine};
+use super::refused::{Envelope, card, machine};
 use super::setting::{
     Alone, agent, assert_code, assert_is_alone, attach, coordinator, run_of, scenario, unbalanced,
     wait_for_messages,
@@ -78,7 +78,7 @@ fn bytes(version: u32, body: &impl Serialize) -> Vec<u8> {
 /// Becomes an agent that takes a share, gives signs of life, and does nothing else but perhaps say that its connections are
 /// open.
 fn stands_still(nats: &Nats, settles: bool) -> Link {
-    let link = link(nats, Role::Agent);
+    let link = nats.link(Role::Agent);
     let serve = |broker: wsbench::cluster::Broker| async move {
         let card = card("idle", env!("CARGO_PKG_VERSION"));
         let steady = wsbench::fleet::Steady::start();

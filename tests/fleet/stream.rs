@@ -4,27 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use wsbench::cluster::{Credentials, Entry, Link, Options, Role, RunId, Subject};
+use wsbench::cluster::{Entry, Link, Role, RunId, Subject};
 
 use super::common::nats::{Nats, Version};
 use super::common::{Script, Server};
 use super::setting::{Alone, agent, assert_code, attach, coordinator, run_of, scenario};
 
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// A connection of somebody who may say everything.
-pub(super) fn link(nats: &Nats) -> Link {
-    let options = Options {
-        address: nats.url().parse().unwrap(),
-        credentials: Credentials::None,
-        roots: None,
-        insecure: false,
-        role: Role::Coordinator,
-        name: "test".to_owned(),
-        limit: LIMIT,
-    };
-    Link::connect(&options).unwrap()
-}
 
 /// Says what was said once more, as another message. Returns its number in the stream.
 fn say_again(link: &Link, entry: &Entry, id: String) -> u64 {
@@ -66,7 +52,7 @@ fn what_is_told_twice_while_a_run_goes_on_counts_once() {
         let agents = [agent(&nats, "one", "1"), agent(&nats, "two", "1")];
         let led = coordinator(&nats, &scenario, 2, &[]);
         let run: RunId = run_of(&led).parse().unwrap();
-        let (link, is_over) = (link(&nats), AtomicBool::new(false));
+        let (link, is_over) = (nats.link(Role::Coordinator), AtomicBool::new(false));
         let led = std::thread::scope(|scope| {
             let parrot = scope.spawn(|| {
                 let (mut heard, mut own) = (0, BTreeSet::new());
@@ -112,7 +98,7 @@ fn what_is_told_in_another_order_is_the_same_run() {
         for agent in agents {
             assert_code(&agent.end(), 0);
         }
-        let link = link(&nats);
+        let link = nats.link(Role::Coordinator);
         let mut told = all(&link, &run);
         let shards = told
             .iter()
