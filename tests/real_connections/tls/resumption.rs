@@ -176,8 +176,9 @@ fn who_was_refused_resumes_only_what_openssl_keeps() {
         let [full, resumed] = ["tls.full", "tls.resumed"].map(|name| report.count(name));
         let case = format!("TLS {version} {options}: {full} full, {resumed} resumed");
         match resumes {
-            true => assert!(full == CLIENTS && resumed >= CLIENTS, "{case}"),
-            false => assert!(full >= 2 * CLIENTS && resumed == 0, "{case}"),
+            // How many dial again in that time depends on the machine.
+            true => assert!(full == CLIENTS && resumed >= CLIENTS / 2, "{case}"),
+            false => assert!(full >= CLIENTS + CLIENTS / 2 && resumed == 0, "{case}"),
         }
     }
 }
