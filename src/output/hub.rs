@@ -393,20 +393,26 @@ mod tests {
     fn what_may_pass_is_tried_again_and_no_pause_outlives_the_run() {
         let (asked, asks) = channel();
         let (permit, permits) = channel();
-        for _ in 0..2 {
-            permit.send(Err(SendError::passing("refused"))).unwrap();
-        }
-        permit.send(Ok(())).unwrap();
-        drop(permit);
         let mut hub = Hub::default();
         hub.add("returns".to_owned(), Slow { asked, permits }, 2)
             .unwrap();
         offer_all(&mut hub, 2);
-        assert_eq!(asks.recv(), Ok(0));
-        // It is tried again after the pause, or at once when the run is over; the second time is its last then.
+        let refuse = || permit.send(Err(SendError::passing("refused"))).unwrap();
+        for _ in 0..2 {
+            assert_eq!(asks.recv(), Ok(0), "tried again after a pause");
+            refuse();
+        }
+        let over = Instant::now();
+        drop(hub.lines[0].running.take());
+        // Where it had begun its second pause, it has another try at once.
+        while asks.recv() == Ok(0) {
+            refuse();
+        }
+        permit.send(Ok(())).unwrap();
         let record = hub.finish().remove(0);
         assert_eq!((record.sent, record.lost), (1, 1));
         assert!(record.error.is_some());
+        assert!(over.elapsed() < PAUSES[1] + PAUSES[2]);
     }
 
     #[test]
