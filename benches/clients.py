@@ -49,14 +49,16 @@ class Client:
 
 
 class Floor(Client):
-    name = "floor"
     program = "target/release/examples/floor"
+
+    def __init__(self, best=False):
+        self.name, self.told = ("floor-best", ["--best"]) if best else ("floor", [])
 
     def command(self, case, port, seconds, out):
         sending = seconds + MARGIN
         command = [self.program, *self.work(case, sending)]
         tls = ["--tls", case.tls] if case.tls else []
-        return [*command, "--port", str(port), "--duration", str(sending), *tls]
+        return [*command, "--port", str(port), "--duration", str(sending), *tls, *self.told]
 
     def work(self, case, sending):
         if case.opening:
@@ -239,7 +241,7 @@ class Tcpkali(Peer):
 
 def all_of(wsbench):
     """Every client there may be, by name; `wsbench` is the program to measure."""
-    clients = [Floor(), Wsbench(wsbench, 1), Wsbench(wsbench, 2), Plain(wsbench), Naive()]
+    clients = [Floor(), Floor(best=True), Wsbench(wsbench, 1), Wsbench(wsbench, 2), Plain(wsbench), Naive()]
     clients += [Fronted(wsbench), Fronted(wsbench, 1), Fronted(wsbench, 100)]
     clients += [Artillery(), Locust(), Tsung(), K6(), Tcpkali()]
     return {client.name: client for client in clients}

@@ -18,6 +18,7 @@ from pathlib import Path
 import cases
 import clients
 import fleet
+import held
 import page
 import table
 from outside import Servers, bytes_per_connection, measure, pinned
@@ -37,6 +38,8 @@ def main():
     known = clients.all_of(args.wsbench)
     if args.case and args.case[0] in fleet.NAMES:
         return together(args)
+    if args.held:
+        return in_turn(args, known)
     chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
     wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
     # The long run has a table of its own: nobody wants to wait an hour for the others.
@@ -104,6 +107,28 @@ def together(args):
         sys.exit(f"{COMMAND}: no pass of {' and '.join(failed)}")
 
 
+def in_turn(args, known):
+    """Those that are at work at the same time, and held in turn; of that is a table of its own."""
+    mark = f"{COMMAND} --held"
+    if args.write:
+        page.check(mark)
+    server_core, client_cores = cores()
+    raise_descriptor_limit()
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    facts, measured = machine(), []
+    print(listed(facts))
+    for case in (case for case in cases.ALL if case.can_be_held and (not args.case or case.name in args.case)):
+        measured.append((case, held.measure(case, known, server_core, client_cores[: case.cores], OUT)))
+    seen = [{"case": case.name, "rounds": rounds} for case, rounds in measured]
+    (OUT / "held.json").write_text(json.dumps({"machine": facts, "held": seen}, indent=1))
+    text = "\n\n".join([held.rendered(measured), *(table.listed("Doubts", found) for found in [noise(facts)] if found)])
+    print(text)
+    if args.write:
+        how = f"{held.ROUNDS} turns of {held.SLICE:g} s each: {listed(facts)}"
+        page.write(mark, [word for word in sys.argv[1:] if word != "--held"], how, text)
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help=ROUNDS)
@@ -115,12 +140,16 @@ def arguments():
     asked = ", ".join([*(case.name for case in cases.ALL if case.by_name_only), *fleet.NAMES])
     only = f"only this one of {', '.join(names)}; can be repeated; {asked} are measured only when they are named"
     parser.add_argument("--case", action="append", choices=names, metavar="NAME", help=only)
+    turns = "hold the floor, the best floor and wsbench in turn, in the cases in flight"
+    parser.add_argument("--held", action="store_true", help=turns)
     names = list(clients.all_of(WSBENCH))
     only = f"only this one of {', '.join(names)}; can be repeated"
     parser.add_argument("--client", action="append", choices=names, metavar="NAME", help=only)
     args = parser.parse_args()
     if any(name in fleet.NAMES for name in args.case or ()) and not set(args.case) <= set(fleet.NAMES):
         parser.error(f"{' and '.join(fleet.NAMES)} are measured by themselves")
+    if args.held and args.case and not any(case.can_be_held for case in cases.ALL if case.name in args.case):
+        parser.error("--held needs a case in flight: on a schedule, what was due while it was held is due at once")
     if args.rounds < 1 or args.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
     if args.minutes * 60 < 2 * SETTLED:

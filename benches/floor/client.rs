@@ -49,6 +49,8 @@ pub(crate) struct Client {
     epoll: OwnedFd,
     peers: Vec<Option<Peer>>,
     pub(crate) habit: Habit,
+    /// Where replies are gathered: who owes how many, until the end of the turn.
+    owed: Option<Vec<(usize, usize)>>,
     /// What is sent; as many times in a row as a connection ever sends at once.
     frames: Vec<u8>,
     frame_len: usize,
@@ -75,6 +77,7 @@ impl Client {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
             peers: Vec::new(),
             habit,
+            owed: None,
             frames: frame.repeat(burst),
             frame_len: frame.len(),
             answer_len: frame::answer_len(frame),
@@ -86,6 +89,11 @@ impl Client {
             sent: 0,
             answered: 0,
         })
+    }
+
+    /// Reads all that has come before it replies to any of it.
+    pub(crate) fn gather(&mut self) {
+        self.owed = Some(Vec::new());
     }
 
     /// Opens one more connection. The dial blocks, which on the loopback address takes no waiting and spares
@@ -143,6 +151,11 @@ impl Client {
             self.ready(event.data.u64() as usize)?;
         }
         self.events = events;
+        let mut owed = self.owed.take();
+        for (place, answers) in owed.iter_mut().flat_map(|owed| owed.drain(..)) {
+            self.send(place, answers)?;
+        }
+        self.owed = owed;
         Ok(())
     }
 
@@ -180,7 +193,10 @@ impl Client {
                 let answers = bytes / self.answer_len;
                 self.answered += answers as u64;
                 if self.habit == Habit::Replies && answers > 0 {
-                    self.send(place, answers)?;
+                    match &mut self.owed {
+                        Some(owed) => owed.push((place, answers)),
+                        None => self.send(place, answers)?,
+                    }
                 }
             }
         }

@@ -90,6 +90,10 @@ struct Common {
     /// Under this version of TLS.
     #[arg(long)]
     tls: Option<Version>,
+    /// With the fewest wakings and system calls that were found: reads all before it replies, and reads late what comes
+    /// just before the next frame is due.
+    #[arg(long)]
+    best: bool,
 }
 
 /// A version of TLS.
@@ -181,6 +185,7 @@ impl Common {
             frame,
             pace,
             duration: self.duration(),
+            best: self.best,
         })
     }
 

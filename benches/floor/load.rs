@@ -2,6 +2,7 @@
 //! The schedule is the one wsbench keeps: intended times from one start, spread evenly over all connections.
 
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,6 +13,8 @@ use crate::stream::Target;
 
 /// Frames due within this time are sent at one waking, as wsbench does.
 const COALESCE: Duration = Duration::from_micros(100);
+/// Where the next frame is due sooner than this, the best floor has no waking for what comes before it, as wsbench.
+const NEAR: Duration = Duration::from_micros(250);
 /// How long the last answers and closes may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,6 +43,8 @@ pub(crate) struct Load {
     pub(crate) frame: Vec<u8>,
     pub(crate) pace: Pace,
     pub(crate) duration: Duration,
+    /// Whether it reads all before it replies, and reads late what comes just before the next frame is due.
+    pub(crate) best: bool,
 }
 
 /// What came of it.
@@ -86,6 +91,9 @@ impl Load {
             Pace::InFlight(count) => (Habit::Replies, count),
         };
         let mut client = Client::new(self.target.clone(), habit, &self.frame, burst)?;
+        if self.best {
+            client.gather();
+        }
         open(&mut client, self.connections, self.ramp_up)?;
         wait(&mut client, |client| client.opened == self.connections)?;
         let mut lateness = match self.pace {
@@ -126,7 +134,14 @@ impl Load {
             if due >= self.duration {
                 return Ok(lateness);
             }
-            client.turn(start + due.max(now + COALESCE))?;
+            let wake = start + due.max(now + COALESCE);
+            match wake.checked_duration_since(Instant::now()) {
+                Some(wait) if self.best && wait <= NEAR => {
+                    client.turn(start)?;
+                    thread::sleep(wake.saturating_duration_since(Instant::now()));
+                }
+                _ => client.turn(wake)?,
+            }
         }
     }
 
@@ -249,7 +264,7 @@ mod tests {
         )
         .unwrap();
         let address = server.address().unwrap();
-        let serving = std::thread::spawn(move || server.serve(io::sink()).unwrap());
+        let serving = thread::spawn(move || server.serve(io::sink()).unwrap());
         let done = work(address.into());
         drop(ours);
         let counts = serving.join().unwrap();
@@ -264,6 +279,7 @@ mod tests {
             frame: frame::masked(opcode, &[b'x'; 64]),
             pace,
             duration: Duration::from_millis(200),
+            best: false,
         }
     }
 
@@ -290,6 +306,28 @@ mod tests {
         assert_eq!(outcome.sent, outcome.answered);
         assert_eq!(counts.echoes, outcome.sent);
         assert_eq!(outcome.lateness_p50_us, None);
+    }
+
+    #[test]
+    fn the_best_does_the_same() {
+        for (pace, least) in [
+            (Pace::PerSecond(1_000.0), 1_000),
+            (Pace::InFlight(16), 5 * 16),
+        ] {
+            let (outcome, counts) = against_server(|target| {
+                let plain = load(target, frame::TEXT, pace);
+                Load {
+                    best: true,
+                    ..plain
+                }
+                .run()
+            });
+            assert!(outcome.sent >= least, "{}", outcome.sent);
+            assert_eq!(
+                (outcome.answered, counts.echoes),
+                (outcome.sent, outcome.sent)
+            );
+        }
     }
 
     #[test]
