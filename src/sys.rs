@@ -236,10 +236,14 @@ pub(crate) fn receive(
     message.msg_controllen = size_of_val(&control) as _;
     // SAFETY: `socket` is open for the whole call, because it is borrowed. `message` names one part and one room for
     // control data, both valid for writes of the lengths given, and all of them outlive the call.
-    let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) };
-    let Ok(read) = usize::try_from(read) else {
-        return Err(io::Error::last_os_error());
-    };
+    let read = counted(unsafe {
+        libc::syscall(
+            libc::SYS_recvmsg,
+            socket.as_raw_fd(),
+            &raw mut message,
+            0 as libc::c_int,
+        )
+    })?;
     // SAFETY: `message` is as the kernel left it: its control data are whole headers within `control`, which is aligned
     // for them. `CMSG_FIRSTHDR` returns null or the first header. The kernel puts a `timespec` after a header of this
     // type; it is read unaligned.
@@ -274,19 +278,72 @@ pub(crate) fn receive(
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Reads what has come, without a time. Returns the number of bytes.
+///
+/// # Errors
+/// The error of the system.
+#[cfg(target_os = "linux")]
+pub(crate) fn read(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: `socket` is open for the whole call, because it is borrowed. `buffer` is valid for writes of its length. No address
+    // is asked for.
+    counted(unsafe {
+        libc::syscall(
+            libc::SYS_recvfrom,
+            socket.as_raw_fd(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            0 as libc::c_int,
+            std::ptr::null_mut::<libc::sockaddr>(),
+            std::ptr::null_mut::<libc::socklen_t>(),
+        )
+    })
+}
+
 /// Sends what the system accepts at once, on a non-blocking socket. If the peer is gone, returns an error instead of
 /// raising a signal.
 ///
 /// # Errors
 /// The error of the system.
+#[cfg(target_os = "linux")]
 pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    /// On other systems this option was set when the socket was made.
-    const FLAGS: libc::c_int = if cfg!(target_os = "linux") {
-        libc::MSG_NOSIGNAL
-    } else {
-        0
-    };
-    socket2::SockRef::from(&socket).send_with_flags(bytes, FLAGS)
+    // SAFETY: `socket` is open for the whole call, because it is borrowed. `bytes` is valid for reads of its length. No address is
+    // given.
+    counted(unsafe {
+        libc::syscall(
+            libc::SYS_sendto,
+            socket.as_raw_fd(),
+            bytes.as_ptr(),
+            bytes.len(),
+            libc::MSG_NOSIGNAL,
+            std::ptr::null::<libc::sockaddr>(),
+            0 as libc::socklen_t,
+        )
+    })
+}
+
+/// What a call for a message has returned. It is asked of the system itself: the functions of the C library for it are points
+/// at which a thread may be cancelled, and in a process with several threads they look after that twice.
+#[cfg(target_os = "linux")]
+fn counted(returned: libc::c_long) -> io::Result<usize> {
+    usize::try_from(returned).map_err(|_| io::Error::last_os_error())
+}
+
+/// Reads what has come, without a time. Returns the number of bytes.
+///
+/// # Errors
+/// The error of the system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn read(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    io::Read::read(&mut &*socket2::SockRef::from(&socket), buffer)
+}
+
+/// Sends what the system accepts at once, on a non-blocking socket. That it raises no signal was set when the socket was made.
+///
+/// # Errors
+/// The error of the system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    socket2::SockRef::from(&socket).send(bytes)
 }
 
 /// Makes the socket drop all received packets, so that it acknowledges none (`SO_ATTACH_FILTER`).

@@ -23,8 +23,18 @@ use crate::scenario::Reconnect;
 use crate::time::SlotId;
 use crate::units::{Nanos, Timestamp};
 
-/// Runs one opening and all reconnects that follow from it.
-pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
+/// Runs one opening and all reconnects that follow from it. The worker waits for what comes for it from now on, not only when
+/// this is polled: it must not sleep over the begin.
+pub(super) fn live(
+    shared: Rc<Shared>,
+    connector: impl Connector,
+    opening: Opening,
+) -> impl Future<Output = ()> {
+    shared.awaited.set(shared.awaited.get() + 1);
+    play(shared, connector, opening)
+}
+
+async fn play(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
     let slot = shared.deadlines.join();
     let mut client = Client {
         play: Play::new(&shared.plan, &opening),
@@ -35,6 +45,7 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
         was_ready: false,
         lost_at: None,
         redials: false,
+        is_awaited: true,
         dialled: Timestamp::ORIGIN,
         tries: 0,
         back_offs: 0,
@@ -48,6 +59,7 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
     if client.redials && client.lost_at.is_some() {
         client.give_up_offline(client.shared.clock.now());
     }
+    client.awaits(false);
     client.shared.deadlines.leave(slot);
     client.shared.client_done();
 }
@@ -66,6 +78,8 @@ struct Client {
     lost_at: Option<Timestamp>,
     /// Whether a lost connection is dialled again. While it is down, messages of its schedule count as offline.
     redials: bool,
+    /// Whether the worker wakes for what comes for it.
+    is_awaited: bool,
     /// Failed dials in a row.
     tries: u32,
     /// Waits before a dial, in all. Each wait draws a new random number from this count.
@@ -93,6 +107,7 @@ impl Client {
         self.shared
             .whole(cohort, |cells| cells.count(Counter::ConnectionsAttempted));
         self.connecting(1);
+        self.awaits(true);
         // Boxes the future, so that an open connection does not keep the memory that its handshake needed.
         let dialled = Box::pin(self.dial(connector, is_first)).await;
         self.connecting(-1);
@@ -188,7 +203,9 @@ impl Client {
             let event = poll_fn(|cx| {
                 let set_deadline =
                     |at, waker: &Waker| self.shared.deadlines.set(self.slot, at, waker);
-                session.poll(&mut self.play, &self.shared, cx, set_deadline)
+                let event = session.poll(&mut self.play, &self.shared, cx, set_deadline);
+                self.awaits(!session.may_wait());
+                event
             })
             .await;
             if session.is_dead_but_kept(&self.shared) {
@@ -298,6 +315,16 @@ impl Client {
 
     fn cohort_name(&self) -> &str {
         &self.shared.plan.scenario.cohorts[self.opening.cohort].name
+    }
+
+    /// Says whether the worker wakes for what comes for this client.
+    #[inline]
+    fn awaits(&mut self, is_awaited: bool) {
+        if self.is_awaited != is_awaited {
+            self.is_awaited = is_awaited;
+            let others = self.shared.awaited.get() - usize::from(!is_awaited);
+            self.shared.awaited.set(others + usize::from(is_awaited));
+        }
     }
 
     fn connecting(&self, change: i64) {

@@ -19,8 +19,7 @@ use crate::metric::Counter;
 use crate::net::PassedBy;
 use crate::plan::{Plan, Windows};
 use crate::scenario::PathFault;
-use crate::time::Clock;
-use crate::time::{Deadlines, OwnedSlot};
+use crate::time::{Clock, Deadlines, Looks, OwnedSlot, Owner};
 use crate::units::{Nanos, Timestamp};
 
 /// How many times [`Shared::attend`] checks the clock.
@@ -130,6 +129,11 @@ pub(super) struct Shared {
     pub(super) packet: RefCell<Vec<u8>>,
     /// What the parts of clients told, and is not recorded yet.
     pub(super) facts: RefCell<Facts>,
+    /// Number of clients for which the worker wakes when something comes for them. Without any, what comes within a short time
+    /// before something is due is read after that.
+    pub(super) awaited: Cell<usize>,
+    /// When the worker looked at its sockets.
+    pub(super) looks: Arc<Looks>,
     /// Number of clients that are not done.
     pub(super) clients: Cell<usize>,
     /// Whether all clients have been started.
@@ -156,6 +160,8 @@ impl Shared {
             scratch: RefCell::default(),
             packet: RefCell::default(),
             facts: RefCell::default(),
+            awaited: Cell::new(0),
+            looks: Arc::default(),
             clients: Cell::new(0),
             all_begun: Cell::new(false),
             has_panicked: Cell::new(false),
@@ -166,10 +172,11 @@ impl Shared {
         }
     }
 
-    /// The state of the worker with this number.
-    pub(super) fn of_worker(self, worker: usize) -> Self {
+    /// The state of the worker with this number, whose runtime tells when it looks at its sockets.
+    pub(super) fn of_worker(self, worker: usize, looks: Arc<Looks>) -> Self {
         Self {
             fanout: Fanout::new(&self.plan, worker),
+            looks,
             ..self
         }
     }
@@ -298,20 +305,6 @@ impl Shared {
         Some(fault.kind.key())
     }
 
-    /// Records that the worker was woken `lag` too late, at `now`.
-    pub(super) fn loop_lag(&self, now: Timestamp, lag: Nanos) {
-        let shard = &mut *self.shard.borrow_mut();
-        shard.stops.add(Stop {
-            from: Timestamp::from_nanos(now.as_nanos().saturating_sub(lag.0)),
-            to: now,
-        });
-        let measures = self.state.measure_from().is_some_and(|from| from <= now);
-        match measures {
-            true => shard.loop_lag.record(lag.0),
-            false => shard.early_lag.record(lag.0),
-        }
-    }
-
     /// Records how long look-ups of the target's name took.
     pub(super) fn looked_up(&self, times: &[Duration]) {
         let mut shard = self.shard.borrow_mut();
@@ -344,6 +337,30 @@ impl Shared {
         self.clients.set(self.clients.get() - 1);
         if self.clients.get() == 0 {
             self.idle.notify_one();
+        }
+    }
+}
+
+impl Owner for Shared {
+    fn is_awaited(&self) -> bool {
+        self.awaited.get() > 0
+    }
+
+    fn looks(&self, at: Timestamp) {
+        self.looks.look(at);
+    }
+
+    /// Records how late the worker was woken.
+    fn woken(&self, at: Timestamp, late: Nanos) {
+        let shard = &mut *self.shard.borrow_mut();
+        shard.stops.add(Stop {
+            from: Timestamp::from_nanos(at.as_nanos().saturating_sub(late.0)),
+            to: at,
+        });
+        let measures = self.state.measure_from().is_some_and(|from| from <= at);
+        match measures {
+            true => shard.loop_lag.record(late.0),
+            false => shard.early_lag.record(late.0),
         }
     }
 }

@@ -307,6 +307,10 @@ impl<T: Transport> Transport for TracedTransport<T> {
         self.inner.feed(frame);
     }
 
+    fn is_amid(&self) -> bool {
+        self.inner.is_amid()
+    }
+
     fn extension(&self) -> Option<String> {
         self.inner.extension()
     }

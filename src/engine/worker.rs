@@ -19,7 +19,7 @@ use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
 use crate::plan::{Opening, Plan, Share};
 use crate::scenario::{Protocol, Shape};
-use crate::time::{self, Driver, Monotonic, OwnedSlot};
+use crate::time::{self, Clock as _, Driver, Looks, Monotonic, OwnedSlot};
 use crate::units::{Nanos, Timestamp};
 
 /// The length of an interval.
@@ -64,15 +64,20 @@ pub(super) struct Handover {
 pub(super) fn run(assignment: Assignment) -> std::io::Result<()> {
     let mut builder = Builder::new_current_thread();
     builder.enable_io().event_interval(EVENT_INTERVAL);
+    let looks = Arc::new(Looks::default());
+    builder.on_thread_park({
+        let (looks, clock) = (looks.clone(), assignment.clock);
+        move || looks.look(clock.now())
+    });
     // Our own timer uses the runtime's only if the system has no precise one. So do dials of Unix sockets that are full.
     if !time::PRECISE || assignment.plan.scenario.has_unix() {
         builder.enable_time();
     }
     let runtime = builder.build_local(LocalOptions::default())?;
-    runtime.block_on(work(assignment))
+    runtime.block_on(work(assignment, looks))
 }
 
-async fn work(assignment: Assignment) -> std::io::Result<()> {
+async fn work(assignment: Assignment, looks: Arc<Looks>) -> std::io::Result<()> {
     let Assignment {
         worker,
         share,
@@ -85,7 +90,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         recycled,
     } = assignment;
     let number = share.number(worker);
-    let shared = Shared::new(Box::new(clock), plan.clone(), state).of_worker(number);
+    let shared = Shared::new(Box::new(clock), plan.clone(), state).of_worker(number, looks);
     let shared = Rc::new(shared);
     if worker == 0 {
         for (cohort, once) in plan.once.iter().enumerate() {
@@ -145,9 +150,7 @@ async fn pulse(
     worker: (usize, usize),
 ) -> std::io::Result<()> {
     let driver = Driver::new(shared.plan.scenario.load.pace, PULSE)?;
-    let driven = driver.run(&*shared.clock, &shared.deadlines, |now, late| {
-        shared.loop_lag(now, late);
-    });
+    let driven = driver.run(&*shared.clock, &shared.deadlines, &*shared);
     let ((), result) = tokio::join!(
         // The timer comes last, so that it is set once for all that is due next.
         biased;

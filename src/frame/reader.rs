@@ -76,6 +76,12 @@ impl Reader {
         self.after_close
     }
 
+    /// Returns whether a part of a message was taken out of the room, and the rest is awaited.
+    #[inline]
+    pub fn is_amid(&self) -> bool {
+        self.left > 0 || self.message.is_some()
+    }
+
     /// Takes the next message or control frame out of the room; `None` until more is read. With `inflation`, messages may
     /// be compressed.
     ///

@@ -21,7 +21,7 @@ pub struct Echo {
     pub intended_ns: Timestamp,
     /// When it was sent.
     pub sent_ns: Timestamp,
-    /// When a worker read the answer.
+    /// When a worker read the answer; where nothing depends on it, when it reached this machine.
     pub received_ns: Timestamp,
     /// When the answer reached this machine, by the kernel's stamp; `None` if its connection has no stamps.
     pub arrived_ns: Option<Timestamp>,

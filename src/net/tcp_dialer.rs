@@ -25,6 +25,8 @@ pub(crate) struct Dial {
     pub(crate) receives: Option<usize>,
     /// Whether to record when bytes arrive.
     pub(crate) is_watched: bool,
+    /// Whether to record when bytes arrive if the kernel tells.
+    pub(crate) is_lazy: bool,
     /// Whether HTTP/2 is spoken on it.
     pub(crate) is_shared: bool,
 }

@@ -89,6 +89,11 @@ pub(crate) trait Transport {
         None
     }
 
+    /// Returns whether a part of a message has come, and the rest is awaited.
+    fn is_amid(&self) -> bool {
+        false
+    }
+
     /// Ends this connection's turn to read: another connection uses the room after that.
     fn leave(&mut self, room: &mut Room);
 

@@ -165,6 +165,8 @@ impl Way {
         let mut wire = Wire::new(tcp);
         if dial.is_watched {
             wire.watch();
+        } else if dial.is_lazy {
+            wire.stamp();
         }
         let mut opened = clock.now();
         let mut steps = Steps::default();

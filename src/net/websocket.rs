@@ -106,6 +106,11 @@ impl Transport for WebSocket {
         Poll::Ready(Ok(found.lend(room)))
     }
 
+    #[inline]
+    fn is_amid(&self) -> bool {
+        !self.left.is_empty() || self.reader.is_amid()
+    }
+
     fn leave(&mut self, room: &mut Room) {
         room.leave(&mut self.left);
     }

@@ -3,8 +3,10 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::num::NonZeroU64;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,20 +32,34 @@ pub(crate) struct Wire {
     sent: u64,
     /// Bytes read since [`Self::take_bytes`].
     received: u64,
+    /// When the last bytes, or the end, reached this machine; `None` unless that is recorded.
+    arrived: Option<Since>,
     end: Option<TcpEnd>,
-    special: Option<Box<Special>>,
-}
-
-/// State that only some connections need: those that are watched, and those that misbehave.
-#[derive(Debug)]
-struct Special {
-    is_watched: bool,
     /// Bytes are read with the kernel's timestamps.
     stamped: bool,
-    /// When the last bytes, or the end, reached this machine.
-    arrived: Instant,
+    is_watched: bool,
     /// Whether it takes and sends no packets.
     vanished: bool,
+}
+
+/// A time of the system's monotonic clock, as nanoseconds since the first of them; in half the room of an [`Instant`], since
+/// each open connection has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Since(NonZeroU64);
+
+static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl From<Instant> for Since {
+    fn from(at: Instant) -> Self {
+        let since = at.saturating_duration_since(*FIRST).as_nanos() as u64;
+        Self(NonZeroU64::MIN.saturating_add(since))
+    }
+}
+
+impl From<Since> for Instant {
+    fn from(Since(since): Since) -> Self {
+        *FIRST + Duration::from_nanos(since.get() - 1)
+    }
 }
 
 impl Wire {
@@ -53,46 +69,50 @@ impl Wire {
             tcp,
             sent: 0,
             received: 0,
+            arrived: None,
             end: None,
-            special: None,
+            stamped: false,
+            is_watched: false,
+            vanished: false,
         }
     }
 
     /// Starts to record when bytes arrive: by the kernel's timestamps, if the system has them.
     pub(crate) fn watch(&mut self) {
-        let stamped = time::is_the_kernels() && sys::stamp_receives(self.tcp.as_fd()).is_ok();
-        self.watch_by(stamped);
+        self.stamp();
+        self.watch_by(self.stamped);
     }
 
     /// Starts to record when bytes arrive, by the kernel's timestamps or by the time at which they are read.
     pub(super) fn watch_by(&mut self, stamped: bool) {
-        let special = self.special();
-        special.is_watched = true;
-        special.stamped = stamped;
+        self.is_watched = true;
+        self.stamped = stamped;
+        self.arrived = Some(Since::from(Instant::now()));
+    }
+
+    /// Starts to record when bytes arrive, by the kernel's timestamps. Records nothing if the system has none: a Unix socket takes
+    /// the option, and stamps nothing.
+    pub(crate) fn stamp(&mut self) {
+        let is_tcp = sys::tcp_state(self.tcp.as_fd()).is_some();
+        self.stamped =
+            is_tcp && time::is_the_kernels() && sys::stamp_receives(self.tcp.as_fd()).is_ok();
+        self.arrived = self.stamped.then(|| Since::from(Instant::now()));
     }
 
     /// Returns whether [`Self::watch`] was called.
     pub(crate) fn is_watched(&self) -> bool {
-        self.special
-            .as_ref()
-            .is_some_and(|special| special.is_watched)
+        self.is_watched
     }
 
-    fn special(&mut self) -> &mut Special {
-        self.special.get_or_insert_with(|| {
-            Box::new(Special {
-                is_watched: false,
-                stamped: false,
-                arrived: Instant::now(),
-                vanished: false,
-            })
-        })
-    }
-
-    /// Returns when the last bytes, or the end, reached this machine; `None` unless it is watched.
+    /// Returns when the last bytes, or the end, reached this machine; `None` unless that is recorded.
+    #[inline]
     pub(crate) fn arrived(&self) -> Option<Instant> {
-        let watched = self.special.as_ref().filter(|special| special.is_watched);
-        watched.map(|special| special.arrived)
+        self.arrived.map(Instant::from)
+    }
+
+    /// Records that something arrived at this time, but never earlier than the arrival before it.
+    fn arrived_at(&mut self, at: Instant) {
+        self.arrived = self.arrived.max(Some(Since::from(at)));
     }
 
     /// Returns how the peer ended TCP, once that was seen.
@@ -172,7 +192,7 @@ impl Wire {
     /// Without the permission to do so.
     pub(crate) fn vanish(&mut self) -> io::Result<()> {
         sys::deafen(self.tcp.as_fd())?;
-        self.special().vanished = true;
+        self.vanished = true;
         Ok(())
     }
 
@@ -181,7 +201,7 @@ impl Wire {
     /// # Errors
     /// The error of the system.
     pub(crate) fn come_back(&mut self) -> io::Result<()> {
-        self.special().vanished = false;
+        self.vanished = false;
         sys::hear(self.tcp.as_fd())
     }
 
@@ -204,7 +224,7 @@ impl Wire {
             return end;
         }
         self.end = Some(end);
-        if let Some(special) = &mut self.special {
+        if self.arrived.is_some() {
             let last_ack = match end {
                 TcpEnd::Fin => sys::tcp_view(self.tcp.as_fd()).map(|view| view.last_ack_ns),
                 TcpEnd::Rst => None,
@@ -212,39 +232,49 @@ impl Wire {
             let since = Duration::from_nanos(last_ack.unwrap_or(0));
             let now = Instant::now();
             let at = now.checked_sub(since).filter(|_| since > ACK_CLOCK);
-            special.arrived_at(at.unwrap_or(now));
+            self.arrived_at(at.unwrap_or(now));
         }
         end
     }
 
-    #[cold]
-    fn poll_stamped(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    /// Reads once. After a short read all was read, and the runtime tells when there is more.
+    #[inline]
+    fn poll_once(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.tcp.poll_read_ready(cx))?;
-            let room = buf.initialize_unfilled();
             let socket = self.tcp.as_fd();
-            let received = (self.tcp).try_io(Interest::READABLE, || sys::receive(socket, room));
-            match received {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok((read, stamp)) => {
-                    buf.advance(read);
-                    if read > 0
-                        && let Some(special) = &mut self.special
-                    {
-                        let at = stamp
-                            .map(|stamp| time::monotonic(SystemTime::UNIX_EPOCH + stamp))
-                            .filter(|at| may_follow(special.arrived, *at));
-                        special.arrived_at(at.unwrap_or_else(Instant::now));
-                    }
-                    return Poll::Ready(Ok(()));
+            let mut read = None;
+            let tried = (self.tcp).try_io(Interest::READABLE, || {
+                let (bytes, stamp) = match self.stamped {
+                    true => sys::receive(socket, room)?,
+                    false => (sys::read(socket, room)?, None),
+                };
+                read = Some((bytes, stamp));
+                match (1..room.len()).contains(&bytes) {
+                    true => Err(io::ErrorKind::WouldBlock.into()),
+                    false => Ok(()),
                 }
+            });
+            match (read, tried) {
+                (Some((read, stamp)), _) => {
+                    if read > 0 && self.arrived.is_some() {
+                        self.came(stamp);
+                    }
+                    return Poll::Ready(Ok(read));
+                }
+                (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(error));
+                }
+                (None, _) => {}
             }
         }
+    }
+
+    /// Records that bytes came, with the kernel's timestamp if there is one.
+    fn came(&mut self, stamp: Option<Duration>) {
+        let stamped = stamp.map(|stamp| time::monotonic(SystemTime::UNIX_EPOCH + stamp));
+        let at = stamped.filter(|at| self.arrived().is_none_or(|before| may_follow(before, *at)));
+        self.arrived_at(at.unwrap_or_else(Instant::now));
     }
 }
 
@@ -265,13 +295,6 @@ pub fn can_vanish() -> bool {
     })
 }
 
-impl Special {
-    /// Records that something arrived at this time, but never earlier than the arrival before it.
-    fn arrived_at(&mut self, at: Instant) {
-        self.arrived = at.max(self.arrived);
-    }
-}
-
 impl AsyncRead for Wire {
     #[inline]
     fn poll_read(
@@ -279,30 +302,19 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let stamped = self.special.as_ref().is_some_and(|special| special.stamped);
-        let result = if stamped {
-            ready!(self.poll_stamped(cx, buf))
-        } else {
-            ready!(Pin::new(&mut self.tcp).poll_read(cx, buf))
-        };
-        match &result {
-            Ok(()) => {
-                let read = buf.filled().len() - before;
-                self.received += read as u64;
-                if read > 0
-                    && !stamped
-                    && let Some(special) = &mut self.special
-                {
-                    special.arrived_at(Instant::now());
-                }
-                if read == 0 && buf.remaining() > 0 {
+        let has_room = buf.remaining() > 0;
+        let read = ready!(self.poll_once(cx, buf.initialize_unfilled()));
+        match &read {
+            Ok(read) => {
+                buf.advance(*read);
+                self.received += *read as u64;
+                if *read == 0 && has_room {
                     self.ended(TcpEnd::Fin);
                 }
             }
             Err(error) => self.saw(error),
         }
-        Poll::Ready(result)
+        Poll::Ready(read.map(drop))
     }
 }
 
@@ -340,11 +352,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self
-            .special
-            .as_ref()
-            .is_some_and(|special| special.vanished)
-        {
+        if self.vanished {
             // The permission to vanish was checked before the run. If it is gone now, TCP ends with a FIN.
             let _ = sys::leave_in_silence(self.tcp.as_fd());
         }

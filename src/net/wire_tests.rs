@@ -60,6 +60,68 @@ async fn without_stamps_of_the_kernel_bytes_have_the_time_at_which_they_are_read
     assert_between(before, at, Instant::now(), Duration::ZERO);
 }
 
+/// It takes the option, and gives no times: those at which bytes are read are no times at which they came.
+#[tokio::test]
+async fn a_unix_socket_has_no_stamps() {
+    let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let near = TcpStream::from(std::os::fd::OwnedFd::from(near));
+    let mut wire = Wire::new(tokio::net::TcpStream::from_std(near).unwrap());
+    wire.stamp();
+    far.write_all(b"hello").unwrap();
+    wire.read_exact(&mut [0; 5]).await.unwrap();
+    assert_eq!(wire.arrived(), None);
+}
+
+#[tokio::test]
+async fn all_that_comes_is_read_up_to_the_end_however_long_the_reads_are() {
+    for is_stamped in [false, true] {
+        let (mut wire, mut far) = pair().await;
+        if is_stamped {
+            wire.stamp();
+        }
+        far.write_all(b"whole").unwrap();
+        wire.read_exact(&mut [0; 5]).await.unwrap();
+        let writing = std::thread::spawn(move || {
+            for _ in 0..1_000 {
+                far.write_all(b"part").unwrap();
+            }
+            // The last bytes and the end come together.
+        });
+        let mut all = Vec::new();
+        let mut room = [0; 7];
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(5), wire.read(&mut room));
+            let read = read.await.expect("what has come is told").unwrap();
+            all.extend_from_slice(&room[..read]);
+            if read == 0 {
+                break;
+            }
+        }
+        writing.join().unwrap();
+        assert_eq!(all.len(), 4_000);
+        assert_eq!(wire.end(), Some(TcpEnd::Fin));
+    }
+}
+
+#[tokio::test]
+async fn a_reset_after_a_short_read_is_seen() {
+    let (mut wire, mut far) = pair().await;
+    wire.stamp();
+    far.write_all(b"x").unwrap();
+    assert_eq!(wire.read(&mut [0; 9]).await.unwrap(), 1);
+    socket2::SockRef::from(&far)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(far);
+    let read = tokio::time::timeout(Duration::from_secs(5), wire.read(&mut [0; 9])).await;
+    assert_eq!(
+        read.unwrap().unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
+    assert_eq!(wire.end(), Some(TcpEnd::Rst));
+}
+
 /// The clock went an hour forward while bytes waited: they seem to be an hour older than those before them.
 #[test]
 fn bytes_from_before_the_last_ones_are_of_a_clock_that_was_set() {

@@ -269,6 +269,12 @@ impl Plan {
         connection - self.firsts[cohort]
     }
 
+    /// Whether a worker may leave what comes for connections of a cohort unread until something is due: see [`Cohort::is_lazy`].
+    /// Packets of MQTT have answers, and a frame with several messages is parted by the time at which it is read.
+    pub fn is_lazy(&self, cohort: usize) -> bool {
+        self.split.is_none() && self.cohort(cohort).is_lazy()
+    }
+
     /// Returns a connection's turn in `ramp_down`: how long after the end of the load.
     pub fn ramp_down(&self, cohort: usize, connection: u32) -> Nanos {
         let whole = Nanos::from(self.scenario.load.ramp_down);

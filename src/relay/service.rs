@@ -23,7 +23,7 @@ use super::schedule::{Origins, Schedule};
 use crate::metric::Cause;
 use crate::net::{Dial, Progress, Route, TcpDialer};
 use crate::scenario::Pace;
-use crate::time::{Clock as _, Deadlines, Driver, Monotonic};
+use crate::time::{Clock as _, Deadlines, Driver, Monotonic, Owner};
 use crate::units::{Nanos, Timestamp};
 
 /// The size of the read buffer, which all connections use in turn.
@@ -92,7 +92,7 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<ThreadResult>
     // Fails only if the owner of the relay was dropped; then `obey` returns at once.
     let _ = ready.send(());
     tokio::select! {
-        result = driver.run(&shared.clock, &shared.deadlines, |_, _| {}) => result?,
+        result = driver.run(&shared.clock, &shared.deadlines, &*shared) => result?,
         () = obey(&shared, setup.orders) => {}
     }
     Ok(shared.outcome())
@@ -120,6 +120,8 @@ struct RelayState {
     spare: RefCell<Option<OwnedFd>>,
     log: RefCell<RelayLog>,
 }
+
+impl Owner for RelayState {}
 
 impl RelayState {
     fn now(&self) -> Timestamp {

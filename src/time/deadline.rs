@@ -48,6 +48,8 @@ struct Inner {
     /// The waker of the task that sleeps until the first deadline, and the time until which it sleeps.
     driver: Option<Waker>,
     sleeping_until: Timestamp,
+    /// How often somebody was woken.
+    woken: u64,
 }
 
 #[derive(Debug)]
@@ -128,6 +130,7 @@ impl Deadlines {
                 slot.wanted = Timestamp::NEVER;
                 if let Some(waker) = &slot.waker {
                     waker.wake_by_ref();
+                    inner.woken += 1;
                 }
             } else if slot.wanted != Timestamp::NEVER {
                 slot.queued = slot.wanted;
@@ -139,12 +142,19 @@ impl Deadlines {
 
     /// Wakes the holders of `count` slots from `first` on, whatever their deadlines. Returns the number of slots.
     pub(crate) fn wake(&self, first: usize, count: usize) -> usize {
-        let inner = self.inner.borrow();
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
         let slots = inner.slots.iter().skip(first).take(count);
-        slots
-            .filter_map(|slot| slot.waker.as_ref())
-            .for_each(Waker::wake_by_ref);
+        for waker in slots.filter_map(|slot| slot.waker.as_ref()) {
+            waker.wake_by_ref();
+            inner.woken += 1;
+        }
         inner.slots.len()
+    }
+
+    /// Returns how often somebody was woken: where that has changed, somebody may not have run since.
+    pub(crate) fn woken(&self) -> u64 {
+        self.inner.borrow().woken
     }
 
     /// Records that the driver sleeps until then; an earlier deadline wakes it.

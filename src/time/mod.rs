@@ -4,6 +4,7 @@
 mod clock;
 mod deadline;
 mod driver;
+mod looks;
 mod timer;
 mod wall;
 
@@ -11,6 +12,7 @@ mod wall;
 pub(crate) use clock::Manual;
 pub(crate) use clock::{Clock, Monotonic};
 pub(crate) use deadline::{Deadlines, OwnedSlot, SlotId};
-pub(crate) use driver::Driver;
+pub(crate) use driver::{Driver, Owner};
+pub(crate) use looks::Looks;
 pub use timer::PRECISE;
 pub(crate) use wall::{is_the_kernels, monotonic, unix_seconds};

@@ -21,6 +21,8 @@ const RECONNECTS: u32 = u32::MAX;
 impl Client {
     /// Waits before the next dial. Returns whether to dial.
     pub(super) async fn back_off(&mut self, redial: Redial) -> bool {
+        // Nothing comes until then.
+        self.awaits(false);
         let policy = self.shared.plan.cohort(self.opening.cohort).reconnect;
         let seed = self.shared.plan.seed;
         let seed = seed.stream(self.opening.connection, RECONNECTS);

@@ -142,6 +142,7 @@ impl Dialer {
             turn: turn.before,
             receives: wanted.fault_plan.stops_reading().then_some(SMALL),
             is_watched: wanted.fault_plan.watched,
+            is_lazy: shared.plan.is_lazy(wanted.cohort),
             ..Dial::default()
         };
         let opened = self.dial(wanted.cohort, to, dial, shared, open).await;

@@ -1,6 +1,6 @@
 //! Takes the messages of received frames, and records them in the metrics.
 
-use super::Session;
+use super::{Lazy, Session};
 use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received, Written};
 use crate::engine::saved;
 use crate::engine::shared::Shared;
@@ -12,7 +12,8 @@ use crate::plan::{ClientPlan, Split};
 use crate::scenario::FrameKind;
 use crate::units::{Nanos, Timestamp};
 
-/// Handles the messages of a received frame; `at` is when it came.
+/// Handles the messages of a received frame; `at` is when it came. Where the worker was asleep meanwhile, that is also the time
+/// at which it is taken. What others do next counts from the time at which they read.
 pub(super) fn messages<T: Transport>(
     session: &mut Session<T>,
     play: &mut Play,
@@ -29,6 +30,7 @@ pub(super) fn messages<T: Transport>(
     }
     session.transport.came(kind, bytes);
     session.note(|recorder| recorder.answer(at));
+    let now = if session.lazy != Lazy::No { at } else { now };
     message(session, play, shared, bytes, kind, now);
 }
 

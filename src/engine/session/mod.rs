@@ -21,6 +21,8 @@ mod silence;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::future::Future as _;
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use self::cause::Evidence;
@@ -87,8 +89,18 @@ pub(super) struct Session<T> {
     is_ready: bool,
     /// Whether each frame is a message, and none of them belongs to the heartbeat.
     is_plain: bool,
+    lazy: Lazy,
     /// Its packets, where messages are some.
     packets: Option<Box<Packets>>,
+}
+
+/// Whether it knows when what it takes has come, and its plan lets that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lazy {
+    No,
+    Yes,
+    /// The runtime looks for what came before a deadline that is over.
+    Looks,
 }
 
 /// A point at which something of a session begins.
@@ -166,6 +178,10 @@ impl<T: Transport> Session<T> {
             recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
             is_ready: false,
             is_plain: shared.plan.split.is_none() && !client.has_text_heartbeat(),
+            lazy: match stamp.is_some() && shared.plan.is_lazy(cohort) {
+                true => Lazy::Yes,
+                false => Lazy::No,
+            },
             packets: match shared.plan.split {
                 Some(Split::Mqtt) => Some(Box::new(Packets::new(client.exchanges()))),
                 Some(Split::Text(_)) | None => None,
@@ -219,6 +235,10 @@ impl<T: Transport> Session<T> {
         // Takes what has come before it judges a deadline: a late worker must not make a peer look silent. Once all was
         // taken, the transport wakes us for more.
         let mut ended = self.receive(play, shared, cx, now);
+        if self.lazy != Lazy::No && ended.is_none() && self.looks_first(play, now) {
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
+            return Poll::Pending;
+        }
         loop {
             rounds += 1;
             if ended.is_none() {
@@ -342,6 +362,26 @@ impl<T: Transport> Session<T> {
                 cells.add(Counter::CompressedReceivedWire, received.wire);
             });
         }
+    }
+
+    /// Whether what comes for it may wait until something is due: no part of a message is on its way in either direction.
+    #[inline]
+    pub(super) fn may_wait(&self) -> bool {
+        self.lazy != Lazy::No
+            && self.is_ready
+            && self.state == State::Live
+            && !self.outbox.is_blocked()
+            && !self.transport.is_amid()
+    }
+
+    /// Whether a deadline is over, and the runtime has not looked since: a worker that has slept until then has not taken what
+    /// came in time. Says so once for each deadline.
+    fn looks_first(&mut self, play: &Play, now: Timestamp) -> bool {
+        let ping = (self.heart.as_ref()).map_or(Timestamp::NEVER, Heart::deadline);
+        let first = play.expires().min(ping).min(self.silent_at());
+        let looks = first <= now && self.lazy == Lazy::Yes;
+        self.lazy = if looks { Lazy::Looks } else { Lazy::Yes };
+        looks
     }
 
     /// Calls the recorder, if there is one.

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::inbox;
-use super::{NORMAL, Session, State};
+use super::{Lazy, NORMAL, Session, State};
 use crate::engine::play::Play;
 use crate::engine::shared::Shared;
 use crate::frame::{Frame, Room, answer_to};
@@ -104,11 +104,18 @@ impl<T: Transport> Session<T> {
 
     /// Returns when the data that is taken now reached this machine; `now` if that is not recorded. It can be later
     /// than `now`, because the thread may be preempted between reading the clock and reading the socket.
+    ///
+    /// Where a segment was lost, the stamp is of the last one in order, and those before it came later. One that reads all that
+    /// it finds has found nothing at its look before, so all of it cannot have been there then.
+    #[inline]
     pub(super) fn received_at(&self, shared: &Shared, now: Timestamp) -> Timestamp {
-        if self.recorder.is_none() {
+        let Some(at) = self.transport.received_at(&*shared.clock) else {
             return now;
-        }
-        let at = self.transport.received_at(&*shared.clock);
-        at.map_or(now, |at| at.max(self.opened.min(now)))
+        };
+        let least = match self.lazy {
+            Lazy::No => self.opened,
+            Lazy::Yes | Lazy::Looks => self.opened.max(shared.looks.before()),
+        };
+        at.max(least.min(now))
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::access::Access;
 use super::heartbeat::Heartbeat;
+use super::http_version::HttpVersion;
 use super::matching::{Condition, Match};
-use super::message::{FrameKind, Message};
+use super::message::{FrameKind, Message, Pacing};
 use super::on::{On, ServerTime};
 use super::payload::{Payload, Segment};
 use super::reconnect::Reconnect;
@@ -63,6 +64,35 @@ impl Cohort {
     /// Whether a gate on this metric looks at this cohort if the gate names none: see [`is_looked_at`].
     pub fn is_looked_at(&self, metric: &str) -> bool {
         is_looked_at(metric, self.is_healthy(), self.expects_end())
+    }
+
+    /// Whether nothing its clients do depends on when they take what has come, but for the answers to pings of the server: they
+    /// send on a schedule and record what they hear. A contract wants each event as soon as it can be seen, and an answer that is
+    /// told by its order, or by what it is like, must be taken before the next message is sent, or it would be taken for its.
+    pub fn is_lazy(&self) -> bool {
+        let is_open = |message: &Message| {
+            matches!(
+                message.pacing,
+                Pacing::Open {
+                    in_flight: None,
+                    ..
+                }
+            )
+        };
+        let is_named = |message: &Message| {
+            !message.is_matched_by_order() && message.expect.matches().is_empty()
+        };
+        self.protocol == Protocol::WebSocket
+            && self.access.http == HttpVersion::One
+            && self
+                .messages
+                .iter()
+                .all(|message| is_open(message) && is_named(message))
+            && !self.heartbeat.iter().any(Heartbeat::is_text)
+            && self.each_step().next().is_none()
+            && self.on.is_empty()
+            && self.faults.is_empty()
+            && self.contract.is_none()
     }
 
     /// All its steps, each before those inside of it, those of the set-up first. A *slot* counts its messages, in their

@@ -63,6 +63,12 @@ impl Heartbeat {
         Some((pings, pings.watch.as_ref()?))
     }
 
+    /// Whether messages belong to it: its pings, or those of the server.
+    pub fn is_text(&self) -> bool {
+        let pings = self.pings.as_ref();
+        pings.is_some_and(|pings| pings.kind != PingKind::Frames) || self.server.is_some()
+    }
+
     /// What it sends.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
         let ping = self.pings.iter().filter_map(|pings| match &pings.kind {

@@ -11,6 +11,7 @@ mod faults_activity;
 mod faults_ending;
 mod faults_pongs;
 mod interrupted;
+mod lazy;
 mod lifetime;
 mod pacing;
 mod packets;

@@ -77,7 +77,7 @@ impl Peer {
             unread: false,
             acts: Vec::new(),
             tcp_ends: script.tcp_ends,
-            stamps_lag: script.stamps_lag.filter(|_| fault_plan.watched),
+            stamps_lag: script.stamps_lag,
             after_close: script.after_close,
             hangs_up_at: script.hangs_up_at,
             part: script.part,

@@ -53,6 +53,7 @@ pub(super) struct Simulation {
     plan: Plan,
     interrupted_at: Timestamp,
     stall: Range<Timestamp>,
+    looked: Timestamp,
 }
 
 impl Simulation {
@@ -62,7 +63,14 @@ impl Simulation {
             plan: plan(text),
             interrupted_at: Timestamp::NEVER,
             stall: Timestamp::ORIGIN..Timestamp::ORIGIN,
+            looked: Timestamp::ORIGIN,
         }
+    }
+
+    /// The worker has looked at its sockets at this time, and then never again.
+    pub(super) fn looked_at(mut self, time: Timestamp) -> Self {
+        self.looked = time;
+        self
     }
 
     /// Changes its only cohort.
@@ -101,6 +109,7 @@ impl Simulation {
         state.schedule(measure_from, measure_from + length);
         let plan = Arc::new(self.plan);
         let shared = Rc::new(Shared::new(Box::new(clock.clone()), plan.clone(), state));
+        (0..2).for_each(|_| shared.looks.look(self.looked));
         let dials = Dials {
             clock: clock.clone(),
             script: Rc::new(RefCell::new(script)),
@@ -116,6 +125,7 @@ impl Simulation {
             stall: self.stall,
             announced: false,
             polls: 0,
+            awaited: Vec::new(),
         };
         stage.play();
         stage.seen()
@@ -195,6 +205,7 @@ struct Stage<F> {
     stall: Range<Timestamp>,
     announced: bool,
     polls: usize,
+    awaited: Vec<(Timestamp, usize)>,
 }
 
 impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
@@ -203,6 +214,10 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             let now = self.clock.now();
             self.happen(now);
             let deadline = self.poll(now);
+            let awaited = self.shared.awaited.get();
+            if self.awaited.last().is_none_or(|last| last.1 != awaited) {
+                self.awaited.push((now, awaited));
+            }
             if self.tasks.is_empty() && self.openings.is_empty() {
                 return;
             }
@@ -304,6 +319,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             peers,
             ended: self.clock.now(),
             polls: self.polls,
+            awaited: self.awaited,
             echoes: answered(plan),
             talks: self.shared.plan.client(0, 0).has_talk(),
             messages: plan.messages.len(),
@@ -312,6 +328,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
         };
         let open = &seen.open;
         assert_eq!((open.connecting, open.open, open.closing), (0, 0, 0));
+        assert_eq!(seen.awaited.last().map(|last| last.1), Some(0));
         seen.check_books();
         seen
     }
@@ -348,6 +365,8 @@ pub(super) struct Seen {
     /// When the play ended.
     pub(super) ended: Timestamp,
     pub(super) polls: usize,
+    /// For how many clients the worker wakes when something comes for them, from each of these times on.
+    pub(super) awaited: Vec<(Timestamp, usize)>,
     /// Whether all messages expect an answer, or none does; `None`: some do.
     echoes: Option<bool>,
     /// Whether the client says or hears more than messages on a schedule and their echoes.
