@@ -1,6 +1,6 @@
 """Counts the instructions of the hot paths under valgrind, and holds them to benches/instructions/limits.csv.
 
-Each path is done 100 times, then 2,100 times: the difference is its own, without what it takes to start, which is not
+Each path is done 1,000 times, then 3,000 times: the difference is its own, without what it takes to start, which is not
 always the same. Exits with 1 where one is over its limit. What valgrind saw is kept in target/instructions, for
 callgrind_annotate.
 """
@@ -21,7 +21,7 @@ COMMAND = "scripts/instructions"
 PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "release/examples/instructions"
 LIMITS = Path("benches/instructions/limits.csv")
 OUT = Path("target/instructions")
-FEW, MANY = 100, 2_100
+FEW, MANY = 1_000, 3_000
 HEAD = ("path", "is", "instructions each", "limit", "verdict")
 
 

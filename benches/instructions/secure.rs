@@ -17,7 +17,7 @@ use wsbench::scenario::{TlsSettings, Trust};
 use crate::stream::PAYLOAD;
 
 /// So many records are made, however many are read: to make them is no part of the path.
-const RECORDS: usize = 3000;
+const RECORDS: usize = 4000;
 
 /// The server's end.
 struct Server {

@@ -24,8 +24,9 @@ use crate::plan::Plan;
 use crate::time::Clock;
 use crate::units::{Nanos, Timestamp};
 
-/// How far the clock goes on with each look at it.
-const STEP: Nanos = Nanos::from_millis(10);
+/// How far the clock goes on with each look at it. An echo takes less; but more of them in a second would make the seconds of a
+/// rehearsal too few.
+const STEP: Nanos = Nanos::from_millis(1);
 /// The longest message that the client accepts, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
 
