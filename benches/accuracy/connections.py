@@ -1,7 +1,7 @@
 """The same, where a connection is more than TCP: what is under the messages must not show in their times and counts."""
 
 import front
-from agreement import HEARTBEAT, LATE_MS, MESSAGES, alike, kept, paired, way
+from agreement import HEARTBEAT, KEPT, LATE_MS, MESSAGES, alike, kept, paired, way
 from table import Row, number
 
 CONNECTIONS, STREAMS = 20, 10
@@ -22,7 +22,7 @@ def run(bench, quick):
 
 def scenario(seconds, target="", message=""):
     pace = f'rate = "10/s"\n{message}'
-    return target + MESSAGES.format(seconds=seconds, connections=CONNECTIONS, pace=pace) + HEARTBEAT
+    return target + MESSAGES.format(seconds=seconds, connections=CONNECTIONS, pace=pace, kept=KEPT) + HEARTBEAT
 
 
 def under_tls(bench, seconds):
