@@ -47,10 +47,7 @@ def main():
     marks = f"{COMMAND} --case soak" if is_long else COMMAND
     if args.write:
         page.check(marks)
-    server_core, client_cores = cores()
-    raise_descriptor_limit()
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    server_core, client_cores = prepared()
     present, left_out = roll_call(chosen, wanted)
     facts = {**machine(), **{name: version for name in present if (version := known[name].version())}}
     print(listed(facts))
@@ -112,14 +109,14 @@ def in_turn(args, known):
     mark = f"{COMMAND} --held"
     if args.write:
         page.check(mark)
-    server_core, client_cores = cores()
-    raise_descriptor_limit()
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    server_core, client_cores = prepared()
     facts, measured = machine(), []
     print(listed(facts))
     for case in (case for case in cases.ALL if case.can_be_held and (not args.case or case.name in args.case)):
-        measured.append((case, held.measure(case, known, server_core, client_cores[: case.cores], OUT)))
+        try:
+            measured.append((case, held.measure(case, known, server_core, client_cores[: case.cores], OUT)))
+        except (OSError, RuntimeError) as error:
+            sys.exit(f"{COMMAND}: cannot measure {case.name}: {error}")
     seen = [{"case": case.name, "rounds": rounds} for case, rounds in measured]
     (OUT / "held.json").write_text(json.dumps({"machine": facts, "held": seen}, indent=1))
     text = "\n\n".join([held.rendered(measured), *(table.listed("Doubts", found) for found in [noise(facts)] if found)])
@@ -148,8 +145,9 @@ def arguments():
     args = parser.parse_args()
     if any(name in fleet.NAMES for name in args.case or ()) and not set(args.case) <= set(fleet.NAMES):
         parser.error(f"{' and '.join(fleet.NAMES)} are measured by themselves")
-    if args.held and args.case and not any(case.can_be_held for case in cases.ALL if case.name in args.case):
-        parser.error("--held needs a case in flight: on a schedule, what was due while it was held is due at once")
+    unable = [case.name for case in cases.ALL if case.name in (args.case or ()) and not case.can_be_held]
+    if args.held and unable:
+        parser.error(f"{unable[0]} cannot be held: only cases in flight owe nothing to a schedule")
     if args.rounds < 1 or args.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
     if args.minutes * 60 < 2 * SETTLED:
@@ -199,6 +197,14 @@ def roll_call(chosen, wanted):
     for why in missing.values():
         print(f"left out: {why}", file=sys.stderr)
     return [name for name in needed if name not in missing], [why.splitlines()[0] for why in missing.values()]
+
+
+def prepared():
+    """The cores of the server and of clients, once there are descriptors for all and an empty folder."""
+    raise_descriptor_limit()
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    return cores()
 
 
 def cores():

@@ -2,12 +2,14 @@
 it is said to do. `python3 -m unittest discover -s benches` runs it."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree
 
 import cases
@@ -84,8 +86,27 @@ class Held(unittest.TestCase):
 
     def test_nobody_is_compared_with_nobody(self):
         case = next(case for case in cases.ALL if case.can_be_held)
-        with self.assertRaisesRegex(RuntimeError, "nothing to compare"):
-            held.measure(case, {}, 0, [0], Path("out"))
+        with self.assertRaisesRegex(RuntimeError, "wsbench is not built"):
+            held.measure(case, clients.all_of("/no/wsbench"), 0, [0], Path("out"))
+
+    def test_a_turn_in_which_nothing_was_done_is_no_cheap_one(self):
+        case = next(case for case in cases.ALL if case.can_be_held)
+        turn = held.Turn(case, clients.Floor(), Still(), Still())
+        with mock.patch("time.sleep"), mock.patch("processes.send"), self.assertRaisesRegex(RuntimeError, "floor has done nothing"):
+            turn.take()
+
+
+class Still:
+    """A server and a client that do nothing."""
+
+    pid = os.getpid()
+    process = property(lambda self: self)
+
+    def poll(self):
+        return None
+
+    def counts(self):
+        return {"echoes": 7, "opened": 1, "closed": 0, "broken": 0}
 
 
 class Memory(unittest.TestCase):
