@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Script, binary, healthy, text};
+use super::seen::Seen;
 use crate::metric::{Counter, Timer};
 use crate::units::Timestamp;
 

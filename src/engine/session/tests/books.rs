@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::play::{Seen, Simulation};
+use super::play::Simulation;
 use super::script::{
     Heard, Lines, MS, S, Say, Script, close, fin, healthy, nothing, ping, pong, reset, text,
 };
+use super::seen::Seen;
 use crate::metric::{Cause, Counter};
 use crate::net::Lost;
 use crate::units::{Nanos, Timestamp, after};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::bad::{IDLE, always, bad};
-use super::play::{Seen, Simulation};
+use super::play::Simulation;
 use super::script::{Heard, MS, RTT, S, Script, close, fin, healthy, ping};
+use super::seen::Seen;
 use crate::measure::EndedBy;
 use crate::metric::{Cause, CloseKind, Counter, Side};
 use crate::scenario::{Activity, FaultKind, Illegal};

@@ -202,7 +202,7 @@ fn a_held_connection_sees_the_end_of_tcp_and_stays_to_the_end_of_the_run() {
 }
 
 /// Plays clients whose server promises to end them 8 s after they stopped reading.
-fn stops_reading(script: impl Fn() -> Script + 'static) -> super::play::Seen {
+fn stops_reading(script: impl Fn() -> Script + 'static) -> super::seen::Seen {
     let text = IDLE.replace("connections = 1", "connections = 3");
     let play = bad(&text, [(5 * S, FaultKind::StopReading)]).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::ReapedBetween.of(between(4, 8))));

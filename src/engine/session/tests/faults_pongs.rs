@@ -1,8 +1,9 @@
 //! Tests clients that answer pings late, wrongly, or not at all.
 
 use super::bad::{IDLE, always, bad};
-use super::play::{Seen, Simulation};
+use super::play::Simulation;
 use super::script::{Heard, MS, PING, RTT, S, Script, close, fin, healthy, ping};
+use super::seen::Seen;
 use crate::measure::EndedBy;
 use crate::metric::Cause;
 use crate::scenario::FaultKind;

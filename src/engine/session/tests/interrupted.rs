@@ -1,7 +1,8 @@
 //! Tests what a signal ends: what is due then is waited for two seconds at most, and the rest is abandoned.
 
-use super::play::{Seen, Simulation, play};
+use super::play::{Simulation, play};
 use super::script::{Heard, Lines, MS, RTT, S, Script, fin, healthy, text};
+use super::seen::Seen;
 use crate::metric::{Cause, Counter};
 use crate::units::{Nanos, Timestamp, after};
 

@@ -1,8 +1,9 @@
 //! Tests clients for which a worker does not wake: what comes for them has the kernel's times, and waits until something is
 //! due.
 
-use super::play::{Seen, Simulation, plan, play};
+use super::play::{Simulation, plan, play};
 use super::script::{Lines, MS, RTT, S, Script, healthy, text};
+use super::seen::Seen;
 use crate::metric::{Counter, Timer};
 use crate::units::after;
 

@@ -1,7 +1,8 @@
 //! Tests arrivals that stay as long as their steps last.
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Script, fin, healthy, text};
+use super::seen::Seen;
 use crate::metric::{Cause, Counter};
 use crate::units::{Timestamp, after};
 

@@ -22,6 +22,7 @@ mod play;
 mod polls;
 mod records;
 mod script;
+mod seen;
 mod silence;
 mod steps;
 mod texts;

@@ -1,7 +1,8 @@
 //! Tests when messages are sent: the open model, the closed one, and both together.
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, MS, RTT, S, Script, healthy, nothing};
+use super::seen::Seen;
 use crate::metric::{Counter, Timer};
 use crate::units::{Nanos, Timestamp, after};
 

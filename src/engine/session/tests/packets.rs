@@ -1,7 +1,8 @@
 //! Tests messages that are packets of MQTT, by a server that speaks it in bytes.
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Say, Script, binary, fin, healthy, nothing, text};
+use super::seen::Seen;
 use crate::metric::Cause;
 use crate::metric::Counter::{
     ConnectionsDead, MessagesAnswered, MessagesMismatched, MessagesRetyped, MessagesSent,

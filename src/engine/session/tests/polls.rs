@@ -1,7 +1,8 @@
 //! Tests clients that ask by HTTP: steps on a connection without an upgrade.
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Script, reset, text};
+use super::seen::Seen;
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::{Timestamp, after};
 

@@ -1,7 +1,8 @@
 //! Tests what the cause of a death says about data that came instead of the pong.
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, MS, S, Script, healthy, nothing, ping, pong, text};
+use super::seen::Seen;
 use crate::measure::State;
 use crate::metric::Cause;
 use crate::units::{Timestamp, after};

@@ -1,7 +1,8 @@
 //! Tests set-ups, steps, and answers that are matched by what they say.
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Script, healthy, reset, text};
+use super::seen::Seen;
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::{Timestamp, after};
 

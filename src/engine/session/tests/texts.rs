@@ -1,8 +1,9 @@
 //! Tests heartbeats that are messages, of either side, and what is silent for too long.
 
 use super::bad::{always, between, contract};
-use super::play::{Seen, Simulation, play};
+use super::play::{Simulation, play};
 use super::script::{Heard, Lines, MS, RTT, S, Script, healthy, nothing, ping, text};
+use super::seen::Seen;
 use crate::metric::Counter::{
     ConnectionsDead, ConnectionsReconnected, MessagesAnswered, MessagesReceived, MessagesSent,
     MessagesUnsolicited, PingsMissed, PingsSent, PongsLate, PongsReceived, PongsUncertain,

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::play::{Seen, play};
+use super::play::play;
 use super::script::{Heard, Lines, RTT, Script, healthy, text};
+use super::seen::Seen;
 use crate::metric::Counter;
 
 /// How a room may be wrong.
