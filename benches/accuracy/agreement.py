@@ -8,8 +8,8 @@ from typing import NamedTuple
 from table import Row, number, told
 
 P50_US, P99_US = 100, 300
-# From the kernel's stamp to the time that is recorded, p50 and p99, where that is the stamp.
-WAITS_US = 20, 60
+# Where the time that is recorded is the kernel's stamp: the most that p50 and p99 may be off by.
+STAMPED_US = 20, 60
 LATE_MS = 5  # the longest time for which the observer keeps an answer where it is known how long
 HALF = 0.5
 # What a histogram may be off by.
@@ -84,7 +84,7 @@ def run(bench, quick):
 
     rows = paired("messages, idle", idle)
     rows += paired(f"messages, {most * HALF:,.0f}/s of {most:,.0f}/s, CPU {half.cpu():.0f} %", half)
-    rows += paired("messages, 10,000/s, left unread", unread, waits_us=WAITS_US)
+    rows += paired("messages, 10,000/s, left unread", unread, *STAMPED_US, waits_us=STAMPED_US)
     rows += alike("pings", "heartbeat.rtt", kept("ping", idle), idle)
     waits = [pair.in_user_space() for pair in pairs_of(cycle)[1]]
     rows += alike("handshakes, request to 101", "handshake.upgrade", kept("handshake", cycle), cycle, waits)
