@@ -88,8 +88,16 @@ async fn main() -> Result<(), String> {
         fs::write(file, text).map_err(|error| error.to_string())?;
     }
     let all = verdicts.0.len() == count as usize;
-    if !all || !verdicts.failed().is_empty() {
-        return Err(format!("of {count}: {verdicts}"));
+    let failed = verdicts.failed();
+    let mut out = stdout().lock();
+    writeln!(out, "{verdicts}").map_err(|error| error.to_string())?;
+    // As `cargo test` names them, so that whoever runs both can try them again. Of a case that was not played, no name is known.
+    for name in failed.iter().filter(|_| all) {
+        writeln!(out, "test {name} ... FAILED").map_err(|error| error.to_string())?;
     }
-    writeln!(stdout(), "{verdicts}").map_err(|error| error.to_string())
+    match (all, failed.len()) {
+        (true, 0) => Ok(()),
+        (true, failures) => Err(format!("{failures} of {count} cases failed")),
+        (false, _) => Err(format!("{count} cases were asked for")),
+    }
 }
