@@ -98,6 +98,6 @@ async fn main() -> Result<(), String> {
     match (all, failed.len()) {
         (true, 0) => Ok(()),
         (true, failures) => Err(format!("{failures} of {count} cases failed")),
-        (false, _) => Err(format!("{count} cases were asked for")),
+        (false, _) => Err(format!("not all of {count} cases were judged")),
     }
 }
